@@ -15,8 +15,6 @@ from probe.errors import ProbeError, UsageError
 T = TypeVar("T")
 
 HELP_KEY, STOP_KEY = "?", "q"
-_YES = frozenset({"y", "yes"})
-_NO = frozenset({"n", "no"})
 
 
 class SetupStoppedError(ProbeError):
@@ -59,27 +57,22 @@ def ask_secret(question: str, *, about: str, read: Callable[[str], T]) -> T:
             tell(f"  {error}")
 
 
-def confirm(question: str, *, about: str, suggestion: bool | None = None) -> bool:
-    """Whether the person agrees.
+def confirm(question: str, *, about: str) -> bool:
+    """Whether the person agrees, which takes the whole word `yes`, in English or in their language.
 
     Args:
         question: one line.
         about: the help for it.
-        suggestion: what an empty answer means; None where the whole word must be typed.
 
     Raises:
         SetupStoppedError: the person stopped.
     """
     yes, no = _("yes"), _("no")
-    short = suggestion is not None
-    choice = f"{yes}/{no}" if suggestion is None else f"[{yes}]/{no}" if suggestion else f"{yes}/[{no}]"
     while True:
-        text = _line(f"{question} ({choice}) ", about).lower()
-        if not text and suggestion is not None:
-            return suggestion
-        if text in ((_YES if short else {"yes"}) | {yes.lower()}):
+        text = _line(f"{question} ({yes}/{no}) ", about).lower()
+        if text in {"yes", yes}:
             return True
-        if text in _NO | {no.lower()}:
+        if text in {"n", "no", no}:
             return False
         tell(_("  Write {yes} or {no}; ? explains, q stops.").format(yes=yes, no=no))
 

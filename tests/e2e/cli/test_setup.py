@@ -127,6 +127,27 @@ def test_every_question_can_be_stopped_at_without_a_change(number: int, home: di
     assert not everything_below(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "language, questions, answer",
+    [
+        ("ru_RU.UTF-8", ("согласны, чтобы этот компьютер", "Записать это и продолжить"), "да"),
+        ("zh_CN.UTF-8", ("同意由本机访问这些服务", "写入以上内容并继续"), "是"),
+    ],
+)
+def test_it_speaks_the_language_of_the_system(
+    language: str, questions: tuple[str, str], answer: str, home: dict[str, str], tmp_path: Path
+) -> None:
+    """Also the answer may be in that language; what is written stays the same."""
+    terminal = setup(home | {"LANG": language}, *ALL[1:], "--collector", "none", "--start", "nothing")
+
+    terminal.answer(questions[0], "?")
+    for question in questions:
+        terminal.answer(question, answer)
+
+    assert terminal.end()[0] == 0
+    assert settings_of(tmp_path)["network"] == {"asn": 64500, "country": "RU"}
+
+
 @pytest.mark.parametrize("answer", ["no", "n"])
 def test_no_consent_ends_it(answer: str, home: dict[str, str], tmp_path: Path) -> None:
     terminal = setup(home)

@@ -62,19 +62,10 @@ def test_a_secret_is_read_without_echo(typed: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize(
-    "lines, suggestion, expected",
-    [
-        (["y"], True, True),
-        (["n"], True, False),
-        ([""], True, True),
-        ([""], False, False),
-        (["y", "", "yes"], None, True),
-        (["maybe", "NO"], None, False),
-    ],
+    "lines, expected",
+    [(["yes"], True), (["YES"], True), (["y", "", "yes"], True), (["maybe", "NO"], False), (["n"], False)],
 )
-def test_only_a_question_with_a_suggestion_takes_a_letter_or_nothing_for_yes(
-    lines: list[str], suggestion: bool | None, expected: bool, typed: Callable[..., None]
-) -> None:
+def test_only_the_whole_word_agrees(lines: list[str], expected: bool, typed: Callable[..., None]) -> None:
     typed(*lines)
 
-    assert confirm("Sure?", about="", suggestion=suggestion) is expected
+    assert confirm("Sure?", about="") is expected
