@@ -5,3 +5,6 @@ edges (`measure`, `agent`, `collector`, `cli`) touch the world. docs/architectur
 """
 
 __version__ = "0.1.0"
+USER_AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+"""Firefox on Windows, in requests to targets and to the collector: one that names this program would expose the
+volunteer to whoever reads it on the way."""

@@ -10,7 +10,6 @@ from types import TracebackType
 
 import msgspec
 
-from probe import __version__
 from probe.agent.http_exchange import HttpExchange
 from probe.agent.uplink_replies import Action, classify_reply
 from probe.errors import SettingsError
@@ -56,6 +55,7 @@ class CollectorClient:
             raise SettingsError(
                 f"agent.ca_file cannot be used: {error.strerror or error}", where=ca_file, mend="give a PEM file"
             ) from error
+        self._context.set_alpn_protocols(["http/1.1"])  # nearly every client of today offers a protocol
         self._timeout = timeout
 
     async def __aenter__(self) -> CollectorClient:
@@ -107,7 +107,7 @@ class CollectorClient:
     async def _request(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, max_bytes: int
     ) -> HttpReply:
-        exchange = HttpExchange(method, url, {"User-Agent": f"probe/{__version__}", **headers}, body, self._context)
+        exchange = HttpExchange(method, url, headers, body, self._context)
         async with asyncio.timeout(self._timeout), exchange as reply:
             content = await read_at_most(exchange.chunks(), max_bytes)
             return HttpReply(reply.status, content, reply.fields.get("retry-after", ""), reply.fields.get("etag", ""))

@@ -18,6 +18,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
+from probe import USER_AGENT
+
 MAX_HEAD_BYTES = 64 * 1024
 """Bytes of a reply's status line and header fields, and of one line of a chunked body."""
 MAX_INTERIM_REPLIES = 16
@@ -28,6 +30,14 @@ STAGGER_SECONDS = 0.25
 """Delay until the next address of the collector is tried beside a slow one (RFC 8305 section 8)."""
 CLOSE_SECONDS = 1.0
 """Time that a server has to answer the end of a TLS session."""
+
+_BROWSER_FIELDS = {
+    "User-Agent": USER_AGENT,
+    "Accept": "*/*",
+    "Accept-Language": "en-US,en;q=0.5",
+    "Accept-Encoding": "gzip",
+}
+"""What a browser's script would send, in a browser's order, for proxies that read requests."""
 
 
 class ReplyHead(msgspec.Struct, frozen=True):
@@ -138,14 +148,15 @@ class HttpExchange:
         url, proxy = self._url, self._proxy
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         where = path if proxy is None else f"http://{url.netloc}{path}"
-        fields = {"Host": url.netloc, "Accept": "*/*", "Accept-Encoding": "gzip", "Connection": "close"}
+        fields = {"Host": url.netloc, **_BROWSER_FIELDS, **self._headers}
         if self._body is not None:
             fields["Content-Length"] = str(len(self._body))
+        fields["Connection"] = "close"
         if proxy is not None and proxy.credentials:
             fields["Proxy-Authorization"] = proxy.credentials
         lines = [
             f"{self._method} {where} HTTP/1.1",
-            *(f"{name}: {value}" for name, value in (fields | {**self._headers}).items()),
+            *(f"{name}: {value}" for name, value in fields.items()),
         ]
         if self._writer is not None:
             self._writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + (self._body or b""))

@@ -10,6 +10,7 @@ from itertools import count
 
 import msgspec
 
+from probe import USER_AGENT
 from probe.measure.failures import operation_error
 from probe.measure.response_head import (
     ChunkDecoder,
@@ -39,10 +40,9 @@ _DECODED_PER_TURN = 8192
 _MAX_UNDECODED_BYTES = 64
 """Bytes of an encoded body that are kept until its coding has proved right."""
 
-# The headers of Firefox on Windows: a request that names this program would expose the volunteer. Without brotli, which
-# the standard library lacks.
+# The headers of the browser in `USER_AGENT`, without brotli, which the standard library lacks.
 BROWSER_HEADERS = (
-    ("User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    ("User-Agent", USER_AGENT),
     ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
     ("Accept-Language", "en-US,en;q=0.5"),
     ("Accept-Encoding", "gzip, deflate"),

@@ -50,6 +50,25 @@ async def test_the_url_that_answers_is_tried_first_next_time() -> None:
         assert (reply.status, reply.body, urls) == (200, ACKNOWLEDGED, [url, "http://127.0.0.1:1"])
 
 
+async def test_a_request_names_no_program_and_has_a_browsers_fields_in_a_browsers_order() -> None:
+    """Whoever reads requests on the way (a proxy of an employer, a collector's front) sees what a script sends."""
+    heard: list[list[tuple[str, str]]] = []
+
+    async def listen(request: web.Request) -> web.Response:
+        heard.append([(name.decode(), value.decode()) for name, value in request.raw_headers])
+        return await acknowledge(request)
+
+    async with server(listen) as url, CollectorClient([url], ca_file="", timeout=30) as client:
+        await client.post(BATCHES_PATH, b"{}", {"Content-Type": "application/json"})
+
+    assert [name for name, _ in heard[0]] == [
+        *("Host", "User-Agent", "Accept", "Accept-Language", "Accept-Encoding"),
+        *("Content-Type", "Content-Length", "Connection"),
+    ]
+    assert dict(heard[0])["User-Agent"].startswith("Mozilla/5.0 ")
+    assert not any("probe" in value.lower() for _, value in heard[0])
+
+
 async def test_a_collector_behind_a_portal_is_reached_over_the_next_url() -> None:
     """A page with status 200 is not the collector's reply."""
 
