@@ -7,13 +7,13 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe doctor" | "probe collector" | "probe collector forget" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe collector" | "probe collector forget" | "probe collector import" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate") path="$path $word" ;;
         esac
     done
     case "$path" in
         "probe")
             options="-V --version -h --help"
-            commands="check sweep judge replay explain setup run status pause resume forget enrol doctor collector targets"
+            commands="check sweep judge replay explain setup run status pause resume forget enrol outbox doctor collector targets"
             ;;
         "probe check")
             options="--targets --strict --json --control --trusted-resolver --anchor --domestic-anchor --timeout --concurrency --pace --localise --send --packets --pcap --config -h --help"
@@ -77,6 +77,27 @@ _probe() {
             with_value="--token-file --role --config"
             choices[--role]="vantage control"
             ;;
+        "probe outbox")
+            options="-h --help"
+            commands="export import list"
+            ;;
+        "probe outbox export")
+            options="--all --config -h --help"
+            with_file="--config"
+            with_value="--config"
+            files="yes"
+            ;;
+        "probe outbox import")
+            options="--config -h --help"
+            with_file="--config"
+            with_value="--config"
+            files="yes"
+            ;;
+        "probe outbox list")
+            options="--all --json --config -h --help"
+            with_file="--config"
+            with_value="--config"
+            ;;
         "probe doctor")
             options="--config -h --help"
             with_file="--config"
@@ -84,12 +105,18 @@ _probe() {
             ;;
         "probe collector")
             options="-h --help"
-            commands="forget register revoke serve token"
+            commands="forget import register revoke serve token"
             ;;
         "probe collector forget")
             options="--db -h --help"
             with_file="--db"
             with_value="--db"
+            ;;
+        "probe collector import")
+            options="--db --origin --clock -h --help"
+            with_file="--db"
+            with_value="--db --origin --clock"
+            files="yes"
             ;;
         "probe collector register")
             options="--db --country -h --help"

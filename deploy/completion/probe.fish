@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe doctor' 'probe collector' 'probe collector forget' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe collector' 'probe collector forget' 'probe collector import' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate'
                 set path "$path $word"
         end
     end
@@ -29,6 +29,7 @@ complete -c probe -n '__probe_at probe' -a pause -d 'Let the agent of this host 
 complete -c probe -n '__probe_at probe' -a resume -d 'End a pause: a running agent goes on within a second, and rounds started by cron measure again'
 complete -c probe -n '__probe_at probe' -a forget -d 'Delete the key, the state and the history of this agent, and have each collector erase what it sent'
 complete -c probe -n '__probe_at probe' -a enrol -d 'Register this agent\'s key at the collector at URL with a one-time token, and keep the id that it gives'
+complete -c probe -n '__probe_at probe' -a outbox -d 'Show the reports that wait, and carry them to the collector in a file where it cannot be reached'
 complete -c probe -n '__probe_at probe' -a doctor -d 'Report the health of the agent on this host: settings, state, last round, unsent reports, last error'
 complete -c probe -n '__probe_at probe' -a collector -d 'Run a collector: accept reports of agents, fuse them into events, publish them'
 complete -c probe -n '__probe_at probe' -a targets -d 'List, show, validate, import and download targets, and compare registers'
@@ -119,9 +120,25 @@ complete -c probe -n '__probe_at probe enrol' -l role -x -a 'vantage control' -d
 complete -c probe -n '__probe_at probe enrol' -l again -d 'Enrol even if this agent is enrolled already'
 complete -c probe -n '__probe_at probe enrol' -l config -r -F -d 'Settings to read'
 complete -c probe -n '__probe_at probe enrol' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe outbox' -a export -d 'Write the reports that wait to FILE (- for standard output), signed, for somebody to carry to the collector'
+complete -c probe -n '__probe_at probe outbox' -a import -d 'Forward the reports in FILE, which another agent has exported, to this agent\'s collector'
+complete -c probe -n '__probe_at probe outbox' -a list -d 'Print the reports that wait, the oldest first: when each was made, how large it is, what is in it'
+complete -c probe -n '__probe_at probe outbox' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe outbox export' -F
+complete -c probe -n '__probe_at probe outbox export' -l all -d 'Also what the collector has, as far as it is kept'
+complete -c probe -n '__probe_at probe outbox export' -l config -r -F -d 'Settings file to read'
+complete -c probe -n '__probe_at probe outbox export' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe outbox import' -F
+complete -c probe -n '__probe_at probe outbox import' -l config -r -F -d 'Settings file to read'
+complete -c probe -n '__probe_at probe outbox import' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe outbox list' -l all -d 'Also what the collector has, as far as it is kept'
+complete -c probe -n '__probe_at probe outbox list' -l json -d 'Print JSON Lines'
+complete -c probe -n '__probe_at probe outbox list' -l config -r -F -d 'Settings file to read'
+complete -c probe -n '__probe_at probe outbox list' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe doctor' -l config -r -F -d 'Settings to read'
 complete -c probe -n '__probe_at probe doctor' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector' -a forget -d 'Erase everything of this agent, as `probe forget` asks: for one whose key is lost'
+complete -c probe -n '__probe_at probe collector' -a import -d 'Take in the reports in FILE, which an agent has written with `probe outbox export` (- for standard input)'
 complete -c probe -n '__probe_at probe collector' -a register -d 'Import register history from FILE, the output of `probe targets diff OLD NEW --json` (- for standard input)'
 complete -c probe -n '__probe_at probe collector' -a revoke -d 'Refuse this agent from now on; its reports no longer count'
 complete -c probe -n '__probe_at probe collector' -a serve -d 'Serve until SIGTERM or Ctrl-C; requests in progress are finished first'
@@ -129,6 +146,11 @@ complete -c probe -n '__probe_at probe collector' -a token -d 'Print a token wit
 complete -c probe -n '__probe_at probe collector' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector forget' -l db -r -F -d 'The database file; created when it does not exist'
 complete -c probe -n '__probe_at probe collector forget' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector import' -F
+complete -c probe -n '__probe_at probe collector import' -l db -r -F -d 'The database file; created when it does not exist'
+complete -c probe -n '__probe_at probe collector import' -l origin -x -d 'URL under which agents know this collector, as served'
+complete -c probe -n '__probe_at probe collector import' -l clock -x -d 'A laboratory\'s clock, like the variable PROBE_CLOCK'
+complete -c probe -n '__probe_at probe collector import' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector register' -F
 complete -c probe -n '__probe_at probe collector register' -l db -r -F -d 'The database file; created when it does not exist'
 complete -c probe -n '__probe_at probe collector register' -l country -x -d 'Country of the register: two capital letters, ISO 3166'

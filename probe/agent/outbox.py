@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -48,6 +49,25 @@ class UnsentBatch(msgspec.Struct, frozen=True):
     def body(self) -> bytes:
         """The JSON that is signed."""
         return gzip.decompress(self.compressed)
+
+    @property
+    def encoded(self) -> str:
+        """What is sent, in base64."""
+        return b64encode(self.compressed).decode("ascii")
+
+
+class OutboxEntry(msgspec.Struct, frozen=True):
+    """A batch in the outbox, as `probe outbox list` shows it.
+
+    Attributes:
+        batch: without what was dropped.
+        bytes: on disk.
+        acknowledged: whether the collector has it.
+    """
+
+    batch: Batch
+    bytes: int
+    acknowledged: bool
 
 
 class LastReport(msgspec.Struct, frozen=True):
@@ -240,6 +260,18 @@ class Outbox:
         with self._file.errors():
             row = self._db.execute("SELECT seq, body FROM batch WHERE acked IS NULL ORDER BY seq LIMIT 1").fetchone()
         return None if row is None else UnsentBatch(*row)
+
+    def entries(self) -> Iterator[OutboxEntry]:
+        """Every batch, acknowledged or not, in order; read one at a time."""
+        with self._file.errors():
+            rows = self._db.execute("SELECT seq, length(body), acked IS NOT NULL FROM batch ORDER BY seq").fetchall()
+            for seq, size, acknowledged in rows:
+                yield OutboxEntry(self._batches.get(seq).batch, size, bool(acknowledged))
+
+    def batch(self, seq: int) -> UnsentBatch:
+        """The batch of this number, which must exist, as it is sent."""
+        with self._file.errors():
+            return UnsentBatch(*self._db.execute("SELECT seq, body FROM batch WHERE seq = ?", (seq,)).fetchone())
 
     def acknowledge(self, seq: int, now: datetime) -> None:
         """Mark every batch up to this number as stored by the collector."""

@@ -16,11 +16,15 @@ from probe.cli import examples
 from probe.cli.durations import parse_duration
 from probe.clock import Clock
 from probe.collector.intake.enrolment import make_token
+from probe.collector.intake.import_file import ImportResult, import_batches
 from probe.collector.server import serve as serve_pages
+from probe.collector.state import Collector
 from probe.collector.store import StoreSession, agents, erasure, to_ms
 from probe.collector.store import register as kept_changes
 from probe.collector.store.sqlite import open_store
-from probe.errors import ListError, UsageError
+from probe.collector.web.responses import ApiError
+from probe.errors import ExitStatus, ListError, StorageError, UsageError
+from probe.formats import outbox_file
 from probe.formats.jsonlines import without_mark
 from probe.lists.changes import MAX_LINE, read_changes
 from probe.lists.register_diff import RegisterChange
@@ -129,6 +133,40 @@ def token(db: Path, sponsor: str, role: str, ttl: str, clock: str) -> None:
             await store.close()
 
     click.echo(asyncio.run(make()))
+
+
+@command.command("import")
+@DB
+@click.option("--origin", required=True, metavar="URL", help="URL under which agents know this collector, as served.")
+@CLOCK
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+def import_(db: Path, origin: str, clock: str, file: Path) -> int:
+    """Take in the reports in FILE, which an agent has written with `probe outbox export` (- for standard input).
+
+    Each is checked as if it had come over the network, and stored once, however often and by whatever way it comes. The
+    collector may be serving meanwhile. Exit status 1: a report was refused, and is named.
+    """
+    chosen = Clock.parse(clock or os.environ.get("PROBE_CLOCK", ""))
+
+    async def take() -> ImportResult:
+        store = open_store(db)
+        try:
+            with click.open_file(str(file), "rb") as stream:
+                collector = Collector(store, chosen, origin, b"")
+                return await import_batches(collector, outbox_file.read(stream, str(file)))
+        finally:
+            await store.close()
+
+    try:
+        result = asyncio.run(take())
+    except OSError as error:
+        raise ListError(f"cannot be read: {error.strerror}", where=str(file)) from error
+    except ApiError as error:
+        raise StorageError(error.message, where=str(db), mend="import the file again later") from error
+    click.echo(f"{file}: {result.new} new, {result.known} known, {len(result.refused)} refused")
+    for line in result.refused:
+        click.echo(f"probe: {line}", err=True)
+    return ExitStatus.NOT_ALL_WELL if result.refused else ExitStatus.OK
 
 
 @command.command()

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("probe.cli.pause:resume", "End a pause."),
     "forget": ("probe.cli.forget:command", "Delete this agent, here and at its collectors."),
     "enrol": ("probe.cli.enrol:command", "Register this agent at a collector with a one-time token."),
+    "outbox": ("probe.cli.outbox:command", "Show the reports that wait; carry them in a file."),
     "doctor": ("probe.cli.doctor:command", "Report the health of the agent on this host."),
     "collector": ("probe.cli.collector:command", "Run a collector and administer it."),
     "targets": ("probe.cli.targets:command", "List, validate, import and download targets."),
