@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe import __version__
-from probe.agent import control_facts, hit_list, round_report, services
+from probe.agent import control_facts, hit_list, round_report, services, traffic_budget
 from probe.agent.batching import RoundFindings, make_batches
 from probe.agent.identity import read_enrolment, write_private_file
 from probe.agent.look_book import LookBook, look_terms
 from probe.agent.outbox import AgentState, LastReport, Outbox
 from probe.agent.round import RoundResult, RoundTerms, measure_round
+from probe.agent.round_choice import RoundChoice, TargetRanks, affordable, choose
 from probe.agent.scheduler import due
 from probe.agent.timetable import timetable_of
 from probe.agent.watchlist import Watchlist
@@ -32,12 +33,13 @@ from probe.detect.detector import Detector
 from probe.errors import RecordError
 from probe.formats.batch import Batch, RoundReport
 from probe.model.event import Network
-from probe.model.target import RangeTarget
-from probe.model.verdict import ControlFacts
+from probe.model.target import RangeTarget, TargetText
+from probe.model.verdict import ControlFacts, Status, VantageState
 from probe.session.concurrency import finish_within, stop_after
 from probe.session.pass_glances import RoundLooks
 from probe.session.session import Session
 from probe.settings import Settings
+from probe.traffic_account import WireTraffic
 
 if TYPE_CHECKING:
     from probe.agent.collector_client import CollectorClient
@@ -80,6 +82,7 @@ class Agent:
     Attributes:
         settings, context: as given.
         timetable: of its settings.
+        account: counts the traffic against the budgets.
         next_round: decides when the next round starts; called once in a round. None for a single round.
 
     Raises:
@@ -91,6 +94,8 @@ class Agent:
         self.context = context
         self.timetable = timetable_of(settings)
         self.next_round: Callable[[], datetime] | None = None
+        self.account = traffic_budget.open_account(settings, outbox, context.clock)
+        self._lacks_budget = False
         self._watchlist = watchlist
         self._outbox = outbox
         self._state = state = outbox.agent_state()
@@ -133,11 +138,8 @@ class Agent:
             StorageError: the round cannot be stored; the state is as if it had not been.
             RecordError: the control file cannot be read.
         """
-        start = self.context.clock.now()
-        jump = self._clock_jumps.since_last_call()
-        if jump:
-            log.warning("the clock was set by %+.0f s; earlier times are corrected", jump)
-            self._detector.clock_set(jump)
+        start, used = self.context.clock.now(), self.account.used_today()
+        self._correct_times()
         facts = await self._control_facts(client)
         self._note_coverage(facts)
         targets = due(self._watchlist.targets, self._state.measured, start)
@@ -149,19 +151,28 @@ class Agent:
         )
         book = self._looks.at_vantage(session.vantage_key(self._looks.secret))
         session.recall(book.anchors, book.relays)
-        chosen, looks = book.choose(targets, self._detector.settled, start.timestamp(), self._look_terms)
+        wanted, looks = book.choose(targets, self._detector.settled, start.timestamp(), self._look_terms)
+        choice = self._choice(wanted, looks, book, start)
+        looks = choice.looks
         seconds = min(self.settings.agent.round_limit or inf, self.timetable.seconds_left(start))
         async with stop_after(self.context.clock, seconds, self.context.stopping) as ending:
-            result = await measure_round(chosen, session, self._detector, self._terms(looks, ending))
-        result.report = _with_costs(result.report, session)
-        changed = (one for one, _ in result.changes)
-        result.services = services.service_transitions(changed, self._watchlist.services, self._detector.settled)
+            result = await measure_round(choice.targets, session, self._detector, self._terms(choice, ending))
+        result.report = _with_costs(result.report, session, choice.left_out)
+        changes = (transition for transition, _ in result.changes)
+        result.services = services.service_transitions(changes, self._watchlist.services, self._detector.settled)
         watched = frozenset(text for text, _ in self._watchlist.targets)
         book = book.after_round(result.looked, looks, watched, self._look_terms, self.context.random)
         book = msgspec.structs.replace(book, anchors=session.anchor_memory(), relays=session.relays.findings)
-        self._store(result, book, watched)
+        self._store(result, book, watched, traffic_budget.ahead(used, self.account.used_today()))
         _log_result(result, len(looks.glance) - looks.differing)
         return result
+
+    def _correct_times(self) -> None:
+        """Tell the detector where the clock was set since the last round."""
+        jump = self._clock_jumps.since_last_call()
+        if jump:
+            log.warning("the clock was set by %+.0f s; earlier times are corrected", jump)
+            self._detector.clock_set(jump)
 
     async def upload(self, client: CollectorClient) -> UploadResult:
         """Upload the outbox; enrol first where that is needed and a token is at hand.
@@ -181,14 +192,54 @@ class Agent:
         """Whether an agent that was refused for good has been given a new token to enrol with."""
         return self._uplink is not None and self._uplink.has_new_token()
 
-    def _terms(self, looks: RoundLooks, ending: asyncio.Event) -> RoundTerms:
+    def affords_round(self) -> bool:
+        """Whether the traffic budget allows a round now; where not, says so once, and gives a sign of life."""
+        now = self.context.clock.now()
+        affords = affordable(traffic_budget.allowance(self.account, self.settings.agent.interval, now))
+        if not affords:
+            if not self._lacks_budget:
+                log.warning("rounds are left out: the traffic budget is used up, or the later rounds need the rest")
+            self._write_heartbeat(now, self._state.vantage or VantageState.ONLINE)
+        self._lacks_budget = not affords
+        return affords
+
+    def close_account(self) -> None:
+        """Write down exactly what was used, at the end of the process or of these settings.
+
+        Raises:
+            StorageError: it cannot be written; then more counts as used.
+        """
+        self._outbox.write_notes(**{traffic_budget.NOTE: msgspec.to_builtins(self.account.record(None))})
+
+    def _choice(self, wanted: Sequence[TargetText], looks: RoundLooks, book: LookBook, start: datetime) -> RoundChoice:
+        """Which of the due targets this round looks at, and in which order."""
+        allowance = traffic_budget.allowance(self.account, self.settings.agent.interval, start)
+        timed = bool(self.settings.agent.round_limit)
+        if allowance is None and not timed:
+            return RoundChoice(list(wanted), looks, ordered=False, left_out=0)
+        settled = {text: self._detector.settled(text) for text, _ in wanted}
+        failing = {text for text, one in settled.items() if one is not None and one.status is not Status.REACHABLE}
+        looked = {text: memory.looked for text, memory in book.targets.items()}
+        return choose(
+            wanted,
+            looks,
+            TargetRanks(failing | book.failing(), self._watchlist.services, looked),
+            allowance=allowance,
+            timed=timed,
+            now=start.timestamp(),
+            random=self.context.random,
+            samples=self._watchlist.samples,
+        )
+
+    def _terms(self, choice: RoundChoice, ending: asyncio.Event) -> RoundTerms:
         return RoundTerms(
             retests=self.settings.agent.retests,
             retest_window=self.settings.agent.retest_window,
             clock=self.context.clock,
             random=self.context.random,
             stopping=ending,
-            looks=looks if self._look_terms.full_every else None,
+            looks=choice.looks if self._look_terms.full_every else None,
+            ordered=choice.ordered,
         )
 
     async def _control_facts(self, client: CollectorClient | None) -> Mapping[str, ControlFacts]:
@@ -226,7 +277,7 @@ class Agent:
             )  # the file may be about to be rewritten
         return self._file_facts
 
-    def _store(self, result: RoundResult, book: LookBook, watched: frozenset[str]) -> None:
+    def _store(self, result: RoundResult, book: LookBook, watched: frozenset[str], ahead: WireTraffic) -> None:
         """Store the detector's state, the look book and the batches of a round in one transaction."""
         now = self.context.clock.now()
         self._detector.drop_unwatched(watched, now)
@@ -241,6 +292,8 @@ class Agent:
             measured={**self._state.measured, **measured},
             looks=book.dump(),
         )
+        traffic = {traffic_budget.NOTE: msgspec.to_builtins(self.account.record(ahead))}
+        round_note = msgspec.to_builtins(result.report)
         self._outbox.commit(
             state,
             self._batches(findings, now),
@@ -248,14 +301,14 @@ class Agent:
             now=now,
             watched=watched,
             max_bytes=self.settings.agent.outbox_bytes,
-            notes={"round": msgspec.to_builtins(result.report), "version": __version__, "control": self._coverage},
+            notes={**traffic, "round": round_note, "version": __version__, "control": self._coverage},
             history=round_report.history_of(result, watched, timedelta(days=self.settings.agent.history_days)),
         )
         self._state, self._looks = state, book
         if measured and self.settings.agent.role == "control":
             self._hit_list = hit_list.updated(self._hit_list, (result.verdicts[text] for text in measured))
             hit_list.write(self.context.folder, self._hit_list)
-        self._write_heartbeat(now, result)
+        self._write_heartbeat(now, result.report.state)
 
     def _findings(self, result: RoundResult, now: datetime) -> tuple[RoundFindings, Mapping[str, LastReport]]:
         """The findings to report of the round, and the last report of each target that they are about."""
@@ -279,9 +332,9 @@ class Agent:
         network = Network(asn=self.settings.network.asn, country=self.settings.network.country)
         return make_batches(findings, sent=now, interval=self.settings.agent.interval, network=network)
 
-    def _write_heartbeat(self, now: datetime, result: RoundResult) -> None:
+    def _write_heartbeat(self, now: datetime, state: str) -> None:
         interval = self.settings.agent.interval
-        heartbeat: dict[str, object] = {"time": now, "state": result.report.state, "interval": interval}
+        heartbeat: dict[str, object] = {"time": now, "state": state, "interval": interval}
         if self.next_round is not None:
             heartbeat["next"] = following = self.next_round()
             heartbeat["interval"] = max(interval, (following - now).total_seconds())
@@ -293,11 +346,14 @@ class Agent:
         return self.timetable.allowed(now) > now
 
 
-def _with_costs(report: RoundReport, session: Session) -> RoundReport:
+def _with_costs(report: RoundReport, session: Session, left_out: int) -> RoundReport:
     refused = session.connections_refused
     if refused:
-        log.warning("%d connections were left out: the round's budget was spent", refused)
-    return msgspec.structs.replace(report, bytes=session.bytes_read, refused=refused)
+        log.warning("%d connections were left out: a traffic budget was spent", refused)
+    if left_out:
+        log.warning("%d targets were left out of this round for the traffic budget", left_out)
+    targets = report.targets + left_out
+    return msgspec.structs.replace(report, targets=targets, bytes=session.bytes_read, refused=refused)
 
 
 def _log_result(result: RoundResult, glanced: int) -> None:

@@ -19,11 +19,13 @@ from probe.agent.identity import KEY_FILE, read_enrolment
 from probe.agent.outbox import AgentState, Outbox
 from probe.agent.pause_file import Pause, read_pause
 from probe.agent.state_file import STATE_FILE
+from probe.agent.traffic_budget import PeriodUse, read_record, use_of
 from probe.detect.detector import Detector
 from probe.errors import ProbeError
 from probe.formats.batch import RoundReport
 from probe.model.verdict import Status
 from probe.settings import Settings
+from probe.traffic_account import TrafficRecord
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +108,7 @@ class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
         clock: how far this host's clock is from the collector's; None where the difference is small or not known.
         collectors: of the settings.
         forget_requests: how many requests to be forgotten wait for a collector.
+        traffic: what today and this month have cost, and their budgets; estimates that lie above the truth.
     """
 
     version: str = __version__
@@ -128,6 +131,7 @@ class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
     clock: ClockOffset | None = None
     collectors: tuple[str, ...] = ()
     forget_requests: int = 0
+    traffic: tuple[PeriodUse, ...] = ()
 
 
 def read_status(settings: Settings, folder: Path, now: datetime) -> AgentStatus:
@@ -163,6 +167,7 @@ def read_status(settings: Settings, folder: Path, now: datetime) -> AgentStatus:
         control=_noted(notes.get("control"), Coverage),
         clock=_noted(notes.get("clock"), ClockOffset),
         vantage=_identity(folder, notes),
+        traffic=use_of(read_record(notes) or TrafficRecord(), settings.budget, found.time),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import ssl
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 
 import msgspec
@@ -13,6 +14,13 @@ import msgspec
 from probe.agent.http_exchange import HttpExchange
 from probe.agent.uplink_replies import Action, classify_reply
 from probe.errors import SettingsError
+from probe.traffic_account import (
+    STREAM_TRAFFIC,
+    WireTraffic,
+    connection_traffic,
+    may_spend,
+    payload_traffic,
+)
 
 BATCHES_PATH = "/api/v1/batches"
 CONTROL_PATH = "/api/v1/control"
@@ -21,6 +29,14 @@ FORGET_PATH = "/api/v1/forget"
 
 MAX_REPLY_BYTES = 64 * 1024
 """Bytes that are read of a reply to a batch or an enrolment."""
+
+REQUEST_HEAD_BYTES = 2_048
+SHORT_REPLY_BYTES = 16_384
+"""Bytes of a TLS handshake and of a reply to a batch, for which the traffic account is asked before a request."""
+PIECE_BYTES = 65_536
+"""Bytes of a long reply for which the traffic account is asked at once."""
+REQUEST_SECONDS = 5.0
+"""For which a connection to the collector is open at most, as far as repeated packets are concerned."""
 
 
 class HttpReply(msgspec.Struct, frozen=True):
@@ -107,10 +123,33 @@ class CollectorClient:
     async def _request(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, max_bytes: int
     ) -> HttpReply:
+        if not may_spend(_request_traffic(len(body or b"")), share=1.0):
+            raise OSError(errno.EDQUOT, "the traffic budget is used up")
         exchange = HttpExchange(method, url, headers, body, self._context)
         async with asyncio.timeout(self._timeout), exchange as reply:
-            content = await read_at_most(exchange.chunks(), max_bytes)
+            content = await read_at_most(_counted(exchange), max_bytes)
             return HttpReply(reply.status, content, reply.fields.get("retry-after", ""), reply.fields.get("etag", ""))
+
+
+def _request_traffic(body: int) -> WireTraffic:
+    """The most that a request costs, and a short reply."""
+    sent = STREAM_TRAFFIC.plus(payload_traffic(body + REQUEST_HEAD_BYTES)).plus(payload_traffic(SHORT_REPLY_BYTES))
+    return connection_traffic(REQUEST_SECONDS).plus(sent)
+
+
+async def _counted(exchange: HttpExchange) -> AsyncIterator[bytes]:
+    """The reply's body in pieces. What it takes beyond a short reply is counted with the traffic account.
+
+    Raises:
+        OSError: a budget does not allow the rest (EDQUOT).
+    """
+    counted = SHORT_REPLY_BYTES
+    async for chunk in exchange.chunks():
+        while exchange.octets > counted:
+            counted += PIECE_BYTES
+            if not may_spend(payload_traffic(PIECE_BYTES), share=1.0):
+                raise OSError(errno.EDQUOT, "the traffic budget is used up")
+        yield chunk
 
 
 async def read_at_most(chunks: AsyncIterable[bytes], max_bytes: int) -> bytes:

@@ -73,7 +73,9 @@ async def _do_single_round(settings: Settings, context: AgentContext, show: Show
         agent = Agent(settings, watchlist.load(settings), outbox, context)
         async with contextlib.AsyncExitStack() as stack:
             client = await stack.enter_async_context(agent.collector_client()) if agent.collector_urls else None
-            session = await _open_session(stack, settings, context)
+            session = await _open_session(stack, agent, context)
+            if not agent.affords_round():
+                return ExitStatus.OK, ""
             result = await agent.run_round(session, client)
             problem = ""
             if client is None:
@@ -81,6 +83,7 @@ async def _do_single_round(settings: Settings, context: AgentContext, show: Show
             else:
                 sent = await finish_within(agent.upload(client), context.stopping, LAST_UPLOAD_SECONDS)
                 problem = "stopped before everything was sent" if sent is None else sent.problem
+            agent.close_account()
         if problem:
             return ExitStatus.NOT_ALL_WELL, f"{problem}; {outbox.unsent_count()} batches wait for the next run"
         offline = result.report.state == VantageState.OFFLINE
@@ -153,9 +156,11 @@ async def _unless_paused(work: Coroutine[Any, Any, object], context: AgentContex
         watching.cancel()
 
 
-async def _open_session(stack: contextlib.AsyncExitStack, settings: Settings, context: AgentContext) -> Session:
+async def _open_session(stack: contextlib.AsyncExitStack, agent: Agent, context: AgentContext) -> Session:
     """A session that the stack closes; warns where packets cannot be captured although the settings ask for it."""
-    session = await stack.enter_async_context(Session(settings, context.clock, limit_traffic=True))
+    session = await stack.enter_async_context(
+        Session(agent.settings, context.clock, limit_traffic=True, account=agent.account)
+    )
     if session.missing_packets:
         log.warning("measuring without packets: %s", session.missing_packets)
     return session
@@ -172,7 +177,7 @@ async def _run_rounds(
 ) -> None:
     """Do rounds under one set of settings until a stop or a reload, and upload beside them; begin after the delay."""
     async with contextlib.AsyncExitStack() as stack:
-        session = await _open_session(stack, agent.settings, context)
+        session = await _open_session(stack, agent, context)
         client = await stack.enter_async_context(agent.collector_client()) if agent.collector_urls else None
         sender = None if client is None else Sender(agent, client, context)
         timer, draw = RoundTimer(agent.settings, agent.timetable, context.clock), context.random.random
@@ -182,6 +187,8 @@ async def _run_rounds(
             while await timer.wait(draw(), context.stopping, reload):
                 start = context.clock.monotonic()
                 agent.next_round = partial(timer.following, start, draw())
+                if not agent.affords_round():
+                    continue
                 result = await agent.run_round(session, client)
                 if sender is None:
                     _show_transitions(result, show)
@@ -194,6 +201,7 @@ async def _run_rounds(
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_UPLOAD_SECONDS):
                     await agent.upload(client)
+        agent.close_account()
 
 
 def _reloaded(agent: Agent, load: Callable[[], Settings], outbox: Outbox, context: AgentContext) -> Agent:

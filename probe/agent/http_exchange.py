@@ -65,6 +65,9 @@ class HttpExchange:
         body: None for none.
         context: verifies the server of an https URL.
 
+    Attributes:
+        octets: of the reply's body that have come so far, as they were sent.
+
     Raises:
         OSError: the connection failed, TLS included.
         ValueError: the reply is no HTTP, or longer than its bounds.
@@ -79,6 +82,7 @@ class HttpExchange:
         self._body = body
         self._context = context
         self._head = ReplyHead(0, {})
+        self.octets = 0
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter | None = None
 
@@ -113,6 +117,7 @@ class HttpExchange:
             inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
         try:
             async for piece in self._raw_chunks():
+                self.octets += len(piece)
                 if inflate is None:
                     yield piece
                     continue

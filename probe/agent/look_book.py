@@ -125,6 +125,10 @@ class LookBook(msgspec.Struct, frozen=True, kw_only=True):
             turn=self.rounds,
         )
 
+    def failing(self) -> frozenset[str]:
+        """The targets whose last full look did not find them reachable."""
+        return frozenset(text for text, memory in self.targets.items() if memory.failed > memory.worked)
+
     def after_round(
         self,
         looked: Sequence[Verdict],

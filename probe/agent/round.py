@@ -72,6 +72,7 @@ class RoundTerms:
         random: for the order of the targets.
         stopping: set when the round is to end early and conclude from what it has.
         looks: which targets are glanced at; None: all are looked at in full.
+        ordered: whether the targets are measured in the order given.
     """
 
     retests: int
@@ -80,6 +81,7 @@ class RoundTerms:
     random: Random
     stopping: asyncio.Event
     looks: RoundLooks | None = None
+    ordered: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -158,7 +160,7 @@ async def _measured(
     retests = Retests(chosen.differs, terms.retests, terms.retest_window)
     stream = source.verdicts(
         targets,
-        shuffle=terms.random,
+        shuffle=None if terms.ordered else terms.random,
         retests=retests if terms.retests else None,
         stopping=terms.stopping,
         looks=terms.looks,

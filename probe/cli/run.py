@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from itertools import islice
 from pathlib import Path
 from random import SystemRandom
@@ -133,7 +134,9 @@ def _show(settings: Settings, *, listing: bool) -> int:
 def listing_lines(settings: Settings, watched: Watchlist, collectors: Sequence[str]) -> Iterator[str]:
     """The lines of `--dry-run`: what would be contacted, and what a day costs."""
     from probe.agent.contacts import contacts  # noqa: PLC0415 - a round lists nothing
-    from probe.agent.cost import daily_costs, format_costs, format_failing  # noqa: PLC0415
+    from probe.agent.cost import NO_COST, Cost, daily_costs, format_costs, format_failing  # noqa: PLC0415
+    from probe.agent.round_choice import COST_MARGIN  # noqa: PLC0415
+    from probe.agent.traffic_budget import said_budgets  # noqa: PLC0415
     from probe.measure.network_config import resolver_config  # noqa: PLC0415
 
     for contact in contacts(settings, watched, resolver_config().servers, collectors):
@@ -143,8 +146,10 @@ def listing_lines(settings: Settings, watched: Watchlist, collectors: Sequence[s
         f"{len(watched.targets)} targets {settings.agent.schedule or f'every {settings.agent.interval:.0f} s'}"
     )
     yield from _said_rounds(settings)
-    yield from format_costs(daily_costs(settings, watched))
+    costs = tuple(daily_costs(settings, watched))
+    yield from format_costs(iter(costs))
     yield format_failing(settings)
+    yield from said_budgets(settings, reduce(Cost.plus, (one.cost.times(COST_MARGIN) for one in costs), NO_COST))
 
 
 def _said_rounds(settings: Settings) -> Iterator[str]:

@@ -13,6 +13,7 @@ import msgspec
 
 from probe.agent.agent_status import AgentStatus, TargetState, read_status
 from probe.agent.control_facts import NO_CONTROL
+from probe.agent.traffic_budget import said_use
 from probe.cli import examples
 from probe.cli.cause_words import causes_in_words
 from probe.cli.localisation import translate as _
@@ -98,6 +99,11 @@ def agent_lines(found: AgentStatus) -> Iterator[str]:
         yield pause_sentence(found.paused)
     yield from _round_lines(found)
     yield from _report_lines(found)
+    for one in found.traffic:
+        if one.period == "day":
+            yield _("Traffic today (UTC): {use}.").format(use=said_use(one))
+        elif any(one.budget):
+            yield _("Traffic this month: {use}.").format(use=said_use(one))
     if found.control is not None and found.control.targets:
         yield _("Control: it has measured {targets} of {of} targets.").format(
             targets=found.control.targets, of=found.control.of

@@ -22,6 +22,7 @@ from probe.measure.failures import Operation, OperationError, classify, operatio
 from probe.measure.socket_io import async_socket
 from probe.measure.step_timeout import StepTimeout
 from probe.model.failure import Failure
+from probe.traffic_account import QUERY_TRAFFIC, STRAY_TRAFFIC, demand, note_answer, spend
 
 RESEND_SECONDS = (1.2, 1.8)
 """Delay before the second try, then before the third. A lost datagram is worth a retry after about a second; honest
@@ -59,6 +60,7 @@ def send_query(address: str, port: int, question: DnsQuestion, *, edns: bool = T
     Raises:
         OSError: this host could not send it.
     """
+    demand(QUERY_TRAFFIC)
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -96,7 +98,7 @@ class UdpQuery:
         self._loop = asyncio.get_running_loop()
         self._question = question
         self._ident = asked.ident
-        self._stray = 0
+        self._stray = self._datagrams = 0
         self._arrived = arrived
         self._socket = async_socket(asked.sock, datagrams=True)
 
@@ -156,7 +158,17 @@ class UdpQuery:
         arrived, self._arrived = self._arrived, None
         if isinstance(arrived, OSError):
             raise arrived
-        return await self._socket.receive(65535) if arrived is None else arrived
+        data = await self._socket.receive(65535) if arrived is None else arrived
+        self._note(len(data))
+        return data
+
+    def _note(self, octets: int) -> None:
+        """Count a datagram; the question reserved the room of one."""
+        if self._datagrams:
+            spend(STRAY_TRAFFIC)
+        else:
+            note_answer(octets)
+        self._datagrams += 1
 
     async def _count_stray(self) -> None:
         """Count a datagram that was not usable and let other tasks run."""

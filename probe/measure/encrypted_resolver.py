@@ -31,6 +31,7 @@ from probe.model.address import parse_address
 from probe.model.failure import Failure
 from probe.model.nat64 import synthesised
 from probe.model.target import bracketed
+from probe.traffic_account import ENCRYPTED_QUERY_TRAFFIC, demand
 
 MAX_CONNECTIONS = 4
 """Connections to one resolver: browsers keep one or two."""
@@ -223,6 +224,7 @@ class EncryptedResolver:
     async def _ask_over(self, connection: DnsConnection, question: DnsQuestion) -> DnsAnswer:
         reusable = False
         try:
+            demand(ENCRYPTED_QUERY_TRAFFIC)
             with StepTimeout(self._seconds):
                 answer = await connection.ask(question)
             reusable = connection.reusable

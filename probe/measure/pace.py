@@ -92,7 +92,8 @@ class PaceLimiter:
     @property
     def unlimited(self) -> bool:
         """Whether any number of connections may be opened at once: there is neither a rate nor a budget."""
-        return not self._interval and not self.budget.max_connections and not self.budget.max_bytes
+        budget = self.budget
+        return not (self._interval or budget.max_connections or budget.max_bytes or budget.account is not None)
 
     def count(self, connections: int) -> None:
         """Count connections that nothing limits (`unlimited`)."""
@@ -125,9 +126,9 @@ class PaceLimiter:
             self._leave_address(address, exclusive=exclusive)
             raise
 
-    def leave_slot(self, address: str, *, exclusive: bool) -> None:
-        """End a slot."""
-        self.budget.release()
+    def leave_slot(self, address: str, *, exclusive: bool, seconds: float) -> None:
+        """End a slot that was held for so long."""
+        self.budget.release(seconds=seconds)
         self._leave_address(address, exclusive=exclusive)
 
     def try_enter(self, address: str) -> float:
@@ -248,7 +249,7 @@ class PaceSlot:
         address, urgent, exclusive: as in `PaceLimiter.slot`.
     """
 
-    __slots__ = ("_address", "_exclusive", "_pace", "_urgent")
+    __slots__ = ("_address", "_began", "_exclusive", "_pace", "_urgent")
 
     def __init__(self, pace: PaceLimiter, address: str, *, urgent: bool, exclusive: bool) -> None:
         self._pace = pace
@@ -258,6 +259,8 @@ class PaceSlot:
 
     async def __aenter__(self) -> None:
         await self._pace.enter_slot(self._address, urgent=self._urgent, exclusive=self._exclusive)
+        self._began = time.monotonic()
 
     async def __aexit__(self, *_: object) -> None:
-        self._pace.leave_slot(self._address, exclusive=self._exclusive)
+        seconds = time.monotonic() - self._began
+        self._pace.leave_slot(self._address, exclusive=self._exclusive, seconds=seconds)

@@ -23,6 +23,7 @@ from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import QuicExchange
 from probe.model.step import QuicHandshake
+from probe.traffic_account import payload_traffic
 
 if TYPE_CHECKING:
     from aioquic.quic.connection import QuicConnection
@@ -266,6 +267,7 @@ class _QuicClient:
     def _send(self) -> None:
         for data, _ in self._quic.datagrams_to_send(now=self._loop.time()):
             try:
+                self._budget.count_sent(payload_traffic(len(data)))
                 self._sock.send(data)
             except BlockingIOError:
                 return  # as good as lost: the connection sends again

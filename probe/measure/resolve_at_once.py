@@ -29,6 +29,7 @@ from probe.measure.step_deadlines import Deadline
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.resolver import PlainResolver
 from probe.model.step import Resolve
+from probe.traffic_account import STRAY_TRAFFIC, note_answer, spend
 
 _READS_PER_TURN = 16
 """Datagrams read before other sockets have their turn."""
@@ -139,6 +140,7 @@ class LookupUnderWay(Deadline):
         self.answered_at = now = loop.time()
         self._tools.resolvers.answered(self._step.resolver)
         self._known.append(answer)
+        note_answer(len(data))
         self.cancel()
         self.begin(loop, LATE_ANSWER_SECONDS)
         wait = max(1, round((now - self._asked.at) * 1e6))
@@ -149,6 +151,7 @@ class LookupUnderWay(Deadline):
 
     def _take_late(self, data: bytes) -> None:
         self._stray += 1
+        spend(STRAY_TRAFFIC)
         with suppress(MalformedDnsError):
             answer = self._question.parse(data, self._asked.ident)
             if answer and not answer.truncated and all(answer.differs(other) for other in self._known):

@@ -15,13 +15,14 @@ import sys
 import time
 from typing import Protocol
 
-from probe.measure.budget import MAX_CONNECTION_BYTES, Budget
+from probe.measure.budget import MAX_CONNECTION_BYTES, MAX_CONNECTION_READS, Budget
 from probe.measure.failures import alert_error, operation_error
 from probe.measure.round_trip import AnswerTimer, kernel_round_trip
 from probe.measure.socket_io import async_socket
 from probe.measure.tls_alerts import AlertReader
 from probe.measure.transfer_meter import TransferMeter
 from probe.model.failure import Failure
+from probe.traffic_account import STREAM_TRAFFIC
 
 READ_BYTES = 65536
 """Size of one read from the kernel."""
@@ -53,13 +54,14 @@ class Stream(Protocol):
 class _BoundedSocket:
     """A socket whose reads count against the round's budget and against the bound of one connection."""
 
-    __slots__ = ("_budget", "_read", "_sock", "_socket", "close", "send", "send_now")
+    __slots__ = ("_budget", "_read", "_reads", "_sock", "_socket", "close", "send", "send_now")
 
     def __init__(self, sock: socket.socket, budget: Budget | None) -> None:
         self._sock = sock
         self._socket = async_socket(sock)
         self._budget = budget or Budget()
-        self._read = 0
+        self._read = self._reads = 0
+        self._budget.count_sent(STREAM_TRAFFIC)
         self.send = self._socket.send
         self.send_now = self._socket.send_now
         self.close = self._socket.close
@@ -68,7 +70,8 @@ class _BoundedSocket:
         data = await self._socket.receive(READ_BYTES)
         self._budget.count(len(data))
         self._read += len(data)
-        if self._read > _MAX_READ_BYTES:
+        self._reads += 1
+        if self._read > _MAX_READ_BYTES or self._reads > MAX_CONNECTION_READS:
             raise operation_error(Failure.TOO_MUCH, "connection")
         return data
 

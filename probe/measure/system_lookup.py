@@ -13,6 +13,7 @@ import threading
 from probe.measure.failures import Operation, OperationError, classify, operation_error
 from probe.measure.step_timeout import StepTimeout
 from probe.model.failure import Failure
+from probe.traffic_account import LOOKUP_TRAFFIC, may_spend
 
 MAX_THREADS = 16
 """Lookups in progress at the same time."""
@@ -37,6 +38,8 @@ class SystemLookups:
         Raises:
             OperationError: there are none, or no thread became free within `seconds` (`LOCAL`).
         """
+        if not may_spend(LOOKUP_TRAFFIC):
+            raise operation_error(Failure.LOCAL, "the traffic budget is spent")
         try:
             with StepTimeout(seconds):
                 await self._threads.acquire()

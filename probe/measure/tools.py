@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -215,7 +216,7 @@ class Tools:
 class ConnectionSlot:
     """Permission to open one connection, to be used in `async with`."""
 
-    __slots__ = ("_address", "_going", "_pace", "_sockets")
+    __slots__ = ("_address", "_began", "_going", "_pace", "_sockets")
 
     def __init__(self, going: asyncio.Event, pace: PaceLimiter, sockets: Slots, address: str) -> None:
         self._going = going
@@ -231,12 +232,13 @@ class ConnectionSlot:
             try:
                 await self._sockets.acquire()
             except BaseException:
-                self._pace.leave_slot(self._address, exclusive=True)
+                self._pace.leave_slot(self._address, exclusive=True, seconds=0.0)
                 raise
+        self._began = time.monotonic()
 
     async def __aexit__(self, *_: object) -> None:
         self._sockets.release()
-        self._pace.leave_slot(self._address, exclusive=True)
+        self._pace.leave_slot(self._address, exclusive=True, seconds=time.monotonic() - self._began)
 
 
 def random_name() -> str:

@@ -27,6 +27,7 @@ from probe.model.failure import Failure
 from probe.model.observation import TracePayload, TraceReply
 from probe.model.step import Trace
 from probe.model.target import DEFAULT_PORTS, bracketed
+from probe.traffic_account import QUERY_TRAFFIC, STREAM_TRAFFIC, demand
 
 WAIT_SECONDS = 2.5
 """Time to wait for an answer. The kernel retransmits after 0.2, 0.6 and 1.4 s on a fast line (RFC 6298), so it takes
@@ -60,6 +61,7 @@ async def trace(step: Trace, tools: Tools, timestamps: Timestamps, emit: Emit) -
             fields = timestamps.fields(start, asyncio.get_running_loop().time())
             emit(_observation(step, opened.observation.failure, fields, opened=False))
             return
+        tools.pace.budget.count_sent(STREAM_TRAFFIC)
         try:
             emit(await _trace_tcp(opened.sock, step, tools, timestamps))
         finally:
@@ -124,6 +126,7 @@ async def _trace_udp(step: Trace, tools: Tools, timestamps: Timestamps) -> Trace
             sock.connect((step.address, step.port))
             wait = min(tools.timeout, WAIT_SECONDS)
             for pause in (min(RESEND_SECONDS, wait / 2), wait - min(RESEND_SECONDS, wait / 2)):
+                demand(QUERY_TRAFFIC)
                 sock.send(asked.message(ident))
                 with contextlib.suppress(TimeoutError), StepTimeout(pause):
                     failure = await _answer(sock, asked, ident, min(GRACE_SECONDS, pause / 2))

@@ -166,6 +166,10 @@ class MeasurementRun:
         chosen, full = glances.divide(targets, self._gate.vantage)
         if not chosen or not self._gate.is_open:
             return [*chosen, *full]
+        first = [item for item in full if item[0] in glances.first]
+        if first:
+            await self._run_all(first)
+            full = [item for item in full if item[0] not in glances.first]
         found = await glances.glance(chosen, self._gate.vantage, self._stopping)
         for ready in self._guard.note(found.handshakes):
             await self._settle_line(ready)

@@ -62,6 +62,7 @@ class RoundLooks(msgspec.Struct, kw_only=True):
         suspected: targets whose server name is blocked as far as is known: neutral names are tried first.
         failing: targets that failed at their last full look: a connection that is accepted now may be a relay's.
         turn: number of the round; it chooses the address family.
+        first: those that are looked at in full before anything else, in a short round.
         references: target -> what is known of it after a full look that found it reachable; filled in.
         differing: glances that differed; filled in.
     """
@@ -71,6 +72,7 @@ class RoundLooks(msgspec.Struct, kw_only=True):
     suspected: frozenset[str] = frozenset()
     failing: frozenset[str] = frozenset()
     turn: int = 0
+    first: frozenset[str] = frozenset()
     references: dict[str, tuple[KnownAnswers, ...]] = {}
     differing: int = 0
 
@@ -127,6 +129,11 @@ class PassGlances:
     def suspected(self) -> frozenset[str]:
         """The targets whose server name is blocked as far as is known."""
         return self._looks.suspected
+
+    @property
+    def first(self) -> frozenset[str]:
+        """The targets that are looked at in full before anything else."""
+        return self._looks.first
 
     @property
     def are_wanted(self) -> bool:

@@ -50,6 +50,7 @@ from probe.session.working_names import WorkingNames
 from probe.settings import Settings
 from probe.settings.paths import state_folder
 from probe.settings.well_known import names_of
+from probe.traffic_account import TrafficAccount, current_account
 
 if TYPE_CHECKING:
     from random import Random
@@ -66,18 +67,22 @@ class Session:
         clock: dates the verdicts; its monotonic time counts for every age and deadline.
         limit_traffic: keep each pass within the settings' `round_connections` and `round_bytes`, and ask one trusted
             resolver where nothing is in doubt. A control asks all: vantages compare their addresses with its.
+        account: counts the traffic against the budgets of the day and the month.
 
     Attributes:
         missing_packets: why packets are not captured although the settings ask for it; empty otherwise.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, *, limit_traffic: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, *, limit_traffic: bool = False, account: TrafficAccount | None = None
+    ) -> None:
         chosen = settings.measure
         self.missing_packets = ""
         self._settings = settings
         self._clock = clock
         self._spares_resolvers = limit_traffic and settings.agent.role != "control"
         self._budget = Budget(chosen.round_connections, chosen.round_bytes) if limit_traffic else Budget()
+        self._budget.account = account
         pace = PaceLimiter(chosen.pace, budget=self._budget)
         self._tools = Tools(chosen.timeout, pace, boringssl=chosen.tls == "boringssl")
         self._anchors = AnchorWatch(
@@ -144,6 +149,8 @@ class Session:
 
     async def __aenter__(self) -> Self:
         await self._tools.__aenter__()
+        if self._budget.account is not None:
+            current_account.set(self._budget.account)
         wanted = self._settings.measure.packets
         if wanted != "never":
             from probe.measure.watcher import Watcher  # noqa: PLC0415 - loaded only where packets are captured
@@ -157,6 +164,8 @@ class Session:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._budget.account is not None:
+            current_account.set(None)
         await self._stack.aclose()
         await self._relays.close()
         self._engine = None

@@ -42,6 +42,7 @@ SendMode = Annotated[Literal["never", "always"], Meta(description='"never" or "a
 LocaliseMode = Annotated[Literal["never", "changes", "always"], Meta(description='"never", "changes" or "always"')]
 CaptureMode = Annotated[Literal["never", "numbers", "pcap"], Meta(description='"never", "numbers" or "pcap"')]
 TlsLibrary = Annotated[Literal["openssl", "boringssl"], Meta(description='"openssl" or "boringssl"')]
+BudgetPreset = Annotated[Literal["none", "metered"], Meta(description='"none" or "metered"')]
 Role = Annotated[Literal["vantage", "control"], Meta(description='"vantage" or "control"')]
 
 
@@ -111,6 +112,18 @@ class MeasureSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls: TlsLibrary
 
 
+class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[budget]`: the traffic of a day and of a month, in UTC."""
+
+    preset: BudgetPreset
+    day_connections: Count
+    day_packets: Count
+    day_bytes: Count
+    month_connections: Count
+    month_packets: Count
+    month_bytes: Count
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, merged. `source` is the settings file, empty when there is none."""
 
@@ -118,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkSettings
     targets: TargetsSettings
     measure: MeasureSettings
+    budget: BudgetSettings
     source: str = ""
 
 
@@ -126,4 +140,5 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "network": NetworkSettings,
     "targets": TargetsSettings,
     "measure": MeasureSettings,
+    "budget": BudgetSettings,
 }

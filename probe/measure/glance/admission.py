@@ -77,10 +77,10 @@ class Admission:
             self.waiting += 1
             self._try_again(key, wait)
 
-    def leave(self, address: str) -> None:
-        """Release what the connection of a glance to this address held."""
+    def leave(self, address: str, seconds: float = 0.0) -> None:
+        """Release what the connection of a glance to this address held, which was open for so long."""
         self._tools.pace.leave(address)
-        self._tools.pace.budget.release(MAX_GLANCE_BYTES)
+        self._tools.pace.budget.release(MAX_GLANCE_BYTES, seconds)
         self._tools.concurrency.sockets.release()
         self._freed = True
 

@@ -25,6 +25,7 @@ from probe.measure.glance.deadlines import Deadlines
 from probe.measure.glance.poller import Poller
 from probe.model.failure import Failure
 from probe.model.resolver import PlainResolver
+from probe.traffic_account import QUERY_TRAFFIC, demand, note_answer
 
 MAX_IN_FLIGHT = 100
 """Queries without an answer at the same time. A home router (dnsmasq) refuses more than 150, and with 200 some are lost
@@ -268,6 +269,7 @@ class SharedResolver:
             self._fail(query, FailureInfo(Failure.TIMEOUT))
 
     def _send(self, query: NameQuery) -> None:
+        demand(QUERY_TRAFFIC)
         ident = self._free_id()
         header = _WITHOUT_EDNS + query.question if query.tries else _WITH_EDNS + query.question + EDNS_RECORD
         message = ident.to_bytes(2, "big") + header
@@ -312,6 +314,7 @@ class SharedResolver:
                 query.asker.contradicted()
             return
         query.octets += len(data)
+        note_answer(len(data))
         if failed is not None:
             self._fail(query, failed)
         else:

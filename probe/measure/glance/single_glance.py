@@ -179,7 +179,7 @@ class SingleGlance:
         self._count_time()
         self._octets += octets
         self._parts.tools.pace.budget.count(octets)
-        self._parts.admission.leave(self.address)
+        self._parts.admission.leave(self.address, monotonic() - self._began)
 
     def _count_time(self) -> None:
         self._spent += monotonic() - self._began
