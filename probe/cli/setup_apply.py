@@ -199,7 +199,9 @@ def _write(path: Path, text: str) -> None:
 
 def _next_steps(path: Path, start: str) -> Iterator[str]:
     first, *more = start_methods.program()
-    name = "probe" if shutil.which("probe") == first else shlex.join([first, *more])
+    found = shutil.which("probe")
+    is_found = found is not None and Path(found).resolve() == Path(first).resolve()
+    name = "probe" if is_found else shlex.join([first, *more])
     usual = settings_file(os.environ)
     named = "" if usual is not None and path == usual.resolve() else f" --config {shlex.quote(str(path))}"
     yield _("Next:")
