@@ -117,7 +117,7 @@ def show(plan: SettingsPlan, answers: SetupAnswers) -> None:
     settings = settings_of(plan.new)
     tell(cost_text(day_total(settings, watchlist.load(settings))))
     if answers.token:
-        tell(_("This agent is enrolled at {collector}.").format(collector=answers.collector))
+        tell(_("This agent will be enrolled at {collector}.").format(collector=answers.collector))
     tell(start_methods.describe(answers.start, plan.path, os.environ))
     if not answers.collector:
         tell(_("No control: silence and resets cannot be told from a dead site. A collector has one."))
