@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.day import Day, scenarios
+from probe.plan.looks import FIRST_SIGHT_SECONDS
 from probe.settings import load
 from tests.lab import line_view
 from tests.lab.bench import Bench
@@ -122,15 +123,23 @@ def observe(rounds: int, *, failing: bool) -> None:
             odd = odd_packets(views[-1], zone, RESOLVERS.values())
             print(f"round {number + 1}: {len(views[-1].sent)} packets that say something, {len(odd)} odd", flush=True)
             print_view(LineView(), odd, moments=False)
-    hour = LineView([sent for view in views[1:] for sent in view.sent])
-    odd = odd_packets(hour, zone, RESOLVERS.values())
-    print_view(hour, [])
+    print_view(LineView([sent for view in views[1:] for sent in view.sent]), [])
     print_rhythm(views[1:], interval)
     many = sum(one.name.startswith("fails-") for one in chosen)
-    share = 12 / rounds / (many or 1)
-    for why, count in Counter(why for _, why in odd).items():
-        print(f"{why}: {count * share:.1f} an hour{' and failing target' if many else ''}")
-    print(f"odd packets: {len(odd) * share:.1f} an hour{' and failing target' if many else ''}")
+    odd_of = [odd_packets(view, zone, RESOLVERS.values()) for view in views]
+    print_rates("the hour after the first round", odd_of[1:], interval, many)
+    settled = 1 + round(FIRST_SIGHT_SECONDS / interval)
+    if many and rounds >= settled:
+        print_rates("once first sight is half an hour ago", odd_of[settled:], interval, many)
+
+
+def print_rates(title: str, odd: Sequence[Sequence[tuple[Sent, Oddity]]], interval: float, failing: int) -> None:
+    """Print how many odd packets of each kind an hour has, and for each failing target where there are some."""
+    share = 3600 / interval / len(odd) / (failing or 1)
+    unit = "an hour and failing target" if failing else "an hour"
+    print(f"{title}: {share * sum(map(len, odd)):.1f} odd packets {unit}")
+    for why, count in Counter(why for one in odd for _, why in one).items():
+        print(f"  {count * share:.1f} {why}")
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
+from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -41,7 +42,10 @@ DEFAULT_TIMEOUT_SECONDS = 10.0
 MAX_UPLOADS = 2
 """Upload steps at the same time. Each has one request of 4 KiB in flight: an eighth of a second at 512 kbit/s."""
 
-_LETTERS = bytes(ord("a") + octet % 26 for octet in range(256))
+_CONSONANTS = "bcdfghjklmnprstvwz"
+_VOWELS = "aeiou"
+_LAST_LETTERS = "lnrst"
+_ENDINGS = (".com", ".com", ".net", ".org")
 
 Emit = Callable[[Observation], None]
 """Called with each observation as soon as it exists."""
@@ -242,5 +246,11 @@ class ConnectionSlot:
 
 
 def random_name() -> str:
-    """Return twelve random letters under .com: a name that nobody can have on a list."""
-    return os.urandom(12).translate(_LETTERS).decode("ascii") + ".com"
+    """Return a name that nobody can have on a list: ten to thirteen letters that can be spoken, and a common ending.
+
+    Random letters alone would tell an observer that a program made them up: names of that kind are what malware asks
+    for, and are looked for. 10^10 names and more make it unlikely that one of them exists.
+    """
+    chosen = Random(os.urandom(16))  # noqa: S311 - seeded by the system
+    word = "".join(chosen.choice(_CONSONANTS) + chosen.choice(_VOWELS) for _ in range(chosen.choice((5, 6))))
+    return f"{word}{chosen.choice(('', *_LAST_LETTERS))}{chosen.choice(_ENDINGS)}"

@@ -3,7 +3,8 @@
 Injectors of DNS read the queries that pass, wherever they go; so a forged answer comes from an address where nobody
 listens, too (GFW: Lowe, Winters, Marcus 2007; net4people/bbs#47). A proxy that answers every query answers other names
 as well. The queries are made after a measurement whose name could not be compared with anything: the network's
-resolvers answered, no trusted one did, and the control knows no address. Everything is asked at once.
+resolvers answered, no trusted one did, and the control knows no address. No system asks such an address, so the other
+names, which nobody has, are asked for only once the name was answered there.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from __future__ import annotations
 from probe.model.address import parse_address
 from probe.model.failure import DNS_ANSWERS
 from probe.model.hop import Purpose, StepPosition, subjects_of
-from probe.model.observation import Resolution
+from probe.model.observation import Observation, Resolution
 from probe.model.resolver import Trust
-from probe.model.step import Resolve
+from probe.model.step import Resolve, Step
 from probe.model.target import Target
 from probe.model.verdict import Status, Verdict
 from probe.plan.context import PlanContext
@@ -52,14 +53,27 @@ class NowherePlan(Plan):
 
     def __init__(self, name: str, context: PlanContext) -> None:
         super().__init__()
-        others = (context.ghost_name, context.random_name)
-        asked = [name] * NAME_QUERIES + [others[n % len(others)] for n in range(OTHER_QUERIES)]
-        for attempt, each in enumerate(asked):
-            step = Resolve(
-                name=each,
-                rrtype="A",
-                resolver=f"udp:{context.no_resolver}:53",
-                trust=Trust.NETWORK,
-                position=StepPosition(attempt=attempt, purpose=Purpose.NOWHERE),
-            )
-            self.queue.add(step, NoListener())
+        self._context = context
+        self._asked = 0
+        for _ in range(NAME_QUERIES):
+            self._ask(name)
+
+    def observe(self, step: Step, observation: Observation) -> None:
+        """Take in an answer; the first one about the name leads to the queries for the others."""
+        super().observe(step, observation)
+        answered = isinstance(observation, Resolution) and (observation.addresses or observation.failure in DNS_ANSWERS)
+        if answered and self._asked == NAME_QUERIES:
+            others = (self._context.ghost_name, self._context.random_name)
+            for number in range(OTHER_QUERIES):
+                self._ask(others[number % len(others)])
+
+    def _ask(self, name: str) -> None:
+        step = Resolve(
+            name=name,
+            rrtype="A",
+            resolver=f"udp:{self._context.no_resolver}:53",
+            trust=Trust.NETWORK,
+            position=StepPosition(attempt=self._asked, purpose=Purpose.NOWHERE),
+        )
+        self._asked += 1
+        self.queue.add(step, NoListener())

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 from tests.lab.line_view import Hello, LineView, Question, Request, Sent
-from tests.lab.traffic import QUIC_PORT
 
 _DNS_PORT = 53
 _UNROUTED = (
@@ -121,14 +120,12 @@ def summary(view: LineView) -> dict[str, Counter[str]]:
 
 
 def first_contacts(view: LineView) -> list[tuple[str, float]]:
-    """Each name or address that a view shows, with the time at which it was first seen: order and rhythm of a round."""
+    """Each name that a view shows, with the time at which it was first seen: order and rhythm of a round."""
     seen: dict[str, float] = {}
     for sent in view.sent:
         match sent.what:
             case Question(name=name) | Hello(name=name) | Request(host=name) if name:
                 seen.setdefault(name.lower(), sent.time)
-            case None if sent.port not in (_DNS_PORT, QUIC_PORT):
-                seen.setdefault(sent.address, sent.time)
     return list(seen.items())
 
 

@@ -9,7 +9,6 @@ import pytest
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Observation, Resolution
-from probe.model.resolver import Trust
 from probe.model.step import Resolve
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
@@ -60,18 +59,33 @@ def test_no_query_is_made_where_it_could_change_nothing() -> None:
     assert not doubt()
 
 
-def test_the_name_and_names_that_nobody_can_have_listed_are_asked_for_together() -> None:
+def test_names_that_nobody_can_have_listed_are_asked_for_once_the_name_is_answered() -> None:
     """At the address that runs no resolver, over UDP."""
     plan = NowherePlan(NAME, PlanContext(no_resolver="104.16.1.1", ghost_name="a.example", random_name="b.example"))
-    steps = plan.pending()
-
-    assert all(isinstance(step, Resolve) for step in steps)
-    assert {step.resolver for step in steps if isinstance(step, Resolve)} == {"udp:104.16.1.1:53"}
-    assert {step.position.purpose for step in steps} == {Purpose.NOWHERE}
-    names = Counter(step.name for step in steps if isinstance(step, Resolve))
-    assert names == {NAME: NAME_QUERIES, "a.example": OTHER_QUERIES // 2, "b.example": OTHER_QUERIES // 2}
-    for step in steps:
+    first = plan.pending()
+    assert [step.name for step in first if isinstance(step, Resolve)] == [NAME] * NAME_QUERIES
+    for step in first:
         assert isinstance(step, Resolve)
-        plan.observe(step, Resolution(name=step.name, rrtype="A", resolver=step.resolver, trust=Trust.NETWORK))
+        plan.observe(step, said("network", "31.13.94.10"))
         plan.finish(step)
+
+    others = plan.pending()
+
+    names = Counter(step.name for step in others if isinstance(step, Resolve))
+    assert names == {"a.example": OTHER_QUERIES // 2, "b.example": OTHER_QUERIES // 2}
+    assert {step.resolver for step in (*first, *others) if isinstance(step, Resolve)} == {"udp:104.16.1.1:53"}
+    assert {step.position.purpose for step in (*first, *others)} == {Purpose.NOWHERE}
+    for step in others:
+        plan.observe(step, said("network", failure=Failure.TIMEOUT))
+        plan.finish(step)
+    assert plan.pending() == ()
+
+
+def test_no_invented_name_is_sent_where_the_name_itself_is_not_answered() -> None:
+    """Nothing could be concluded from it."""
+    plan = NowherePlan(NAME, PlanContext(no_resolver="104.16.1.1"))
+    for step in plan.pending():
+        plan.observe(step, said("network", failure=Failure.TIMEOUT))
+        plan.finish(step)
+
     assert plan.pending() == ()

@@ -202,7 +202,7 @@ async def test_a_plan_gets_everything_that_the_context_knows(monkeypatch: pytest
     assert (first.sample_index, second.sample_index) == (2, 0)
     assert (first.seed, first.search_seed) == (201718, int(VirtualClock().now().timestamp()) // 3600)
     assert len({first.random_name, first.ghost_name, second.random_name, second.ghost_name}) == 4
-    assert all(re.fullmatch(r"[a-z]{12}\.com", name) for name in (first.random_name, first.ghost_name))
+    assert all(re.fullmatch(r"[a-z]{10,13}\.(com|net|org)", name) for name in (first.random_name, first.ghost_name))
     page = Exchange(url="http://a.example/", address="192.0.2.1", marks=("isp.notice",))
     assert first.has_fingerprint(page)
     assert not first.has_fingerprint(replace(page, marks=()))
