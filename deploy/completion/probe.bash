@@ -7,13 +7,13 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe collector" | "probe collector forget" | "probe collector import" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe collector" | "probe collector forget" | "probe collector import" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
         esac
     done
     case "$path" in
         "probe")
             options="-V --version -h --help"
-            commands="check sweep judge replay explain setup run status pause resume forget enrol outbox doctor collector targets"
+            commands="check sweep judge replay explain setup run status pause resume forget enrol outbox doctor collector targets help"
             ;;
         "probe check")
             options="--targets --strict --json --control --trusted-resolver --anchor --domestic-anchor --timeout --concurrency --pace --localise --send --packets --pcap --config -h --help"
@@ -174,6 +174,9 @@ _probe() {
         "probe targets validate")
             options="-h --help"
             files="yes"
+            ;;
+        "probe help")
+            options="-h --help"
             ;;
     esac
     if [[ -n ${choices[$previous]-} ]]; then

@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe collector' 'probe collector forget' 'probe collector import' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe collector' 'probe collector forget' 'probe collector import' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
                 set path "$path $word"
         end
     end
@@ -33,6 +33,7 @@ complete -c probe -n '__probe_at probe' -a outbox -d 'Show the reports that wait
 complete -c probe -n '__probe_at probe' -a doctor -d 'Report the health of the agent on this host: settings, state, last round, unsent reports, last error'
 complete -c probe -n '__probe_at probe' -a collector -d 'Run a collector: accept reports of agents, fuse them into events, publish them'
 complete -c probe -n '__probe_at probe' -a targets -d 'List, show, validate, import and download targets, and compare registers'
+complete -c probe -n '__probe_at probe' -a help -d 'Print the help of COMMAND, or the list of all commands'
 complete -c probe -n '__probe_at probe' -s V -l version -d 'Show the version and exit'
 complete -c probe -n '__probe_at probe' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe check' -F
@@ -212,3 +213,4 @@ complete -c probe -n '__probe_at probe targets sample' -s h -l help -d 'Show thi
 complete -c probe -n '__probe_at probe targets show' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe targets validate' -F
 complete -c probe -n '__probe_at probe targets validate' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe help' -s h -l help -d 'Show this message and exit'

@@ -19,16 +19,17 @@ from probe.errors import ExitStatus
 from probe.formats import jsonlines
 from probe.lazy import lazy
 from probe.model.target import Target
-from probe.model.verdict import ControlFacts, Verdict
+from probe.model.verdict import ControlFacts, Status, Verdict
 from probe.session.session import Session
 from probe.settings import Settings, load
 from probe.settings.paths import state_folder
 
 if TYPE_CHECKING:
     from probe.agent import control_facts
-    from probe.cli import first_use
+    from probe.cli import first_use, verdict_words
 else:
     control_facts, first_use = lazy("probe.agent.control_facts"), lazy("probe.cli.first_use")
+    verdict_words = lazy("probe.cli.verdict_words")
 
 EmitVerdict = Callable[[Verdict], None]
 """Prints a verdict, or keeps it for the table."""
@@ -48,7 +49,7 @@ def check(
     A target is a URL, a host, dns://host, tcp://address:port, tls://address:port/sni, quic://host:port or a range.
     An empty string for --anchor, --domestic-anchor or --trusted-resolver means none. Exit status: 0 every target
     reachable; 1 some target is not, or a row of a list is no target and was skipped; 2 bad usage or unreadable input; 3
-    the vantage is offline.
+    the vantage is offline; 130 interrupted: what was measured until then is printed.
     """
     settings = load(config, os.environ, overrides(options))
     gathered = gather_targets(targets, files)
@@ -59,21 +60,52 @@ def check(
         first_use.warn_once(settings.measure.trusted_resolvers, state_folder(settings.agent.state, os.environ))
     counts = VerdictCounts()
     verdicts: list[Verdict] = []
-    with VerdictProgress(len(gathered.targets)) as progress:
 
-        def emit(one: Verdict) -> None:
-            counts.add(one)
-            if as_json:
-                sys.stdout.buffer.write(jsonlines.write(one))
-                sys.stdout.buffer.flush()
-            else:
-                verdicts.append(one)
+    def emit(one: Verdict) -> None:
+        counts.add(one)
+        if as_json:
+            sys.stdout.buffer.write(jsonlines.write(one))
+            sys.stdout.buffer.flush()
+        else:
+            verdicts.append(one)
+
+    interrupted = _is_interrupted(gathered.targets, settings, control, emit, counts)
+    if not as_json and (verdicts or not interrupted):
+        print_table(_in_order(verdicts, gathered.targets), counts)
+    if interrupted:
+        return ExitStatus.INTERRUPTED
+    return _concluded(counts, control, bad_rows=bool(gathered.bad_rows), hints=not as_json)
+
+
+def _is_interrupted(
+    entries: Sequence[tuple[str, Target]],
+    settings: Settings,
+    control: Mapping[str, ControlFacts],
+    emit: EmitVerdict,
+    counts: VerdictCounts,
+) -> bool:
+    """Measure the targets, and show progress; whether Ctrl-C ended it early. What was measured has been emitted."""
+    with VerdictProgress(len(entries)) as progress:
+
+        def show(one: Verdict) -> None:
+            emit(one)
             progress.advance(counts)
 
-        asyncio.run(_measure(gathered.targets, settings, control, emit))
-    if not as_json:
-        print_table(_in_order(verdicts, gathered.targets), counts)
-    return ExitStatus.NOT_ALL_WELL if counts.status is ExitStatus.OK and gathered.bad_rows else counts.status
+        try:
+            asyncio.run(_measure(entries, settings, control, show, progress))
+        except KeyboardInterrupt:
+            say(f"interrupted: {counts.statuses.total()} of {len(entries)} targets measured")
+            return True
+    return False
+
+
+def _concluded(
+    counts: VerdictCounts, control: Mapping[str, ControlFacts], *, bad_rows: bool, hints: bool
+) -> ExitStatus:
+    """The exit status; says on standard error what would let the next check tell more."""
+    if hints and not control and counts.statuses[Status.UNREACHABLE]:
+        say(verdict_words.no_control_hint())
+    return ExitStatus.NOT_ALL_WELL if counts.status is ExitStatus.OK and bad_rows else counts.status
 
 
 def overrides(options: Mapping[str, object]) -> dict[str, object]:
@@ -101,7 +133,11 @@ def overrides(options: Mapping[str, object]) -> dict[str, object]:
 
 
 async def _measure(
-    entries: Sequence[tuple[str, Target]], settings: Settings, control: Mapping[str, ControlFacts], emit: EmitVerdict
+    entries: Sequence[tuple[str, Target]],
+    settings: Settings,
+    control: Mapping[str, ControlFacts],
+    emit: EmitVerdict,
+    progress: VerdictProgress,
 ) -> None:
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
     async with Session(settings, clock) as session:
@@ -111,9 +147,11 @@ async def _measure(
         for sentence in describe_notes((await session.look()).notes):
             say(sentence)
         # An error of `emit` (the reader has gone, the disk is full) ends the measuring at once.
+        pace = asyncio.create_task(progress.show_pace(lambda: session.waiting_for_pace))
         async with aclosing(session.verdicts(entries)) as verdicts:
             async for verdict in verdicts:
                 emit(verdict)
+        pace.cancel()
 
 
 def _in_order(verdicts: Sequence[Verdict], entries: Sequence[tuple[str, Target]]) -> list[Verdict]:
@@ -164,4 +202,15 @@ OPTIONS = (
     ),
     *MEASURING_OPTIONS,
 )
-COMMAND = CommandLine("check", check, OPTIONS, arguments="targets", arguments_metavar="[TARGET]...")
+COMMAND = CommandLine(
+    "check",
+    check,
+    OPTIONS,
+    arguments="targets",
+    arguments_metavar="[TARGET]...",
+    examples=(
+        "probe check https://example.com/",
+        "probe check --targets list.csv --control control.jsonl",
+        "probe check --json tcp://192.0.2.1:443 dns://example.com >> history.jsonl",
+    ),
+)

@@ -54,7 +54,7 @@ def command() -> None:
     """Run a collector: accept reports of agents, fuse them into events, publish them."""
 
 
-@command.command()
+@command.command(epilog=examples("probe collector serve --db c.sqlite --origin https://collector.example"))
 @DB
 @click.option(
     "--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Address to listen on."
@@ -105,7 +105,7 @@ def serve(
     asyncio.run(serve_pages(db, listen, origin, chosen, lambda page: click.echo(f"probe collector: {page}"), beside))
 
 
-@command.command()
+@command.command(epilog=examples("probe collector token --db c.sqlite --sponsor club > token"))
 @DB
 @click.option(
     "--sponsor",
@@ -135,7 +135,9 @@ def token(db: Path, sponsor: str, role: str, ttl: str, clock: str) -> None:
     click.echo(asyncio.run(make()))
 
 
-@command.command("import")
+@command.command(
+    "import", epilog=examples("probe collector import --db c.sqlite --origin https://collector.example reports.jsonl")
+)
 @DB
 @click.option("--origin", required=True, metavar="URL", help="URL under which agents know this collector, as served.")
 @CLOCK
@@ -169,7 +171,7 @@ def import_(db: Path, origin: str, clock: str, file: Path) -> int:
     return ExitStatus.NOT_ALL_WELL if result.refused else ExitStatus.OK
 
 
-@command.command()
+@command.command(epilog=examples("probe collector revoke --db c.sqlite 0123456789abcdef"))
 @DB
 @click.argument("agent")
 def revoke(db: Path, agent: str) -> None:
@@ -186,7 +188,7 @@ def revoke(db: Path, agent: str) -> None:
         raise UsageError(f"no agent {agent!r} is enrolled", where=str(db))
 
 
-@command.command()
+@command.command(epilog=examples("probe collector forget --db c.sqlite 0123456789abcdef"))
 @DB
 @click.argument("agent")
 def forget(db: Path, agent: str) -> None:
@@ -215,7 +217,9 @@ def forget(db: Path, agent: str) -> None:
         raise UsageError(f"no agent {agent!r} is enrolled", where=str(db))
 
 
-@command.command()
+@command.command(
+    epilog=examples("probe targets diff old.csv new.csv --json | probe collector register --db c.sqlite --country RU -")
+)
 @DB
 @click.option(
     "--country",

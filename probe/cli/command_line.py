@@ -65,9 +65,10 @@ class CommandLine:
         options: in the order of the help.
         arguments: parameter for the words that are no options; empty where there are none.
         arguments_metavar: stands for them in the help.
+        examples: command lines for the end of the help.
     """
 
-    __slots__ = ("arguments", "arguments_metavar", "function", "name", "options")
+    __slots__ = ("arguments", "arguments_metavar", "examples", "function", "name", "options")
 
     def __init__(
         self,
@@ -77,12 +78,19 @@ class CommandLine:
         *,
         arguments: str = "",
         arguments_metavar: str = "",
+        examples: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.function = function
         self.options = options
         self.arguments = arguments
         self.arguments_metavar = arguments_metavar
+        self.examples = examples
+
+    @property
+    def epilog(self) -> str:
+        """The end of the help: the examples, which click must not wrap; empty without any."""
+        return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in self.examples) if self.examples else ""
 
     def parse_plain(self, words: Sequence[str]) -> Values | None:
         """The values of a plain command line; None for one that click is to read.

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from probe.errors import ExitStatus
+from probe.lazy import lazy
 from probe.model.verdict import Status, VantageNote, VantageState, Verdict
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from probe.cli import verdict_words
+else:
+    verdict_words = lazy("probe.cli.verdict_words")
 
 STATUS_STYLES = {
     Status.REACHABLE: "green",
@@ -42,7 +48,9 @@ NOTE_SENTENCES = {
     VantageNote.NO_AUTHORITIES: "this host has no trusted certificate authorities: install them (ca-certificates), or"
     " name a file in SSL_CERT_FILE",
 }
-PLAIN_WIDTH_COLUMNS = 200
+PACE_SECONDS = 1.0
+"""Seconds between two looks at the connections that wait for the pace limit."""
+PLAIN_WIDTH_COLUMNS = 400
 """Columns where standard output is not a terminal: wide enough that few targets are wrapped."""
 
 
@@ -126,9 +134,11 @@ def plain_table(verdicts: Sequence[Verdict], counts: VerdictCounts) -> str | Non
 
 
 def describe_evidence(verdict: Verdict) -> str:
-    """What decided the verdict, in a few words."""
+    """What decided the verdict, in a few words: its causes, else the reason of its rule, and what else was seen."""
     evidence = verdict.evidence
-    words: list[str] = [*verdict.causes]
+    words: list[str] = [verdict_words.causes_in_words(verdict.causes)] if verdict.causes else []
+    if not words and verdict.status is not Status.REACHABLE:
+        words.append(_reason(verdict.rule) or verdict_words.status_words(verdict.status))
     if evidence.hop:
         words.append(f"at {evidence.hop}")
     if evidence.server_refusal:
@@ -140,7 +150,14 @@ def describe_evidence(verdict: Verdict) -> str:
         words.append(f"{len(evidence.failing)} of its addresses fail")
     if evidence.error:
         words.append(f"fault in the program: {evidence.error}")
-    return ", ".join(words)
+    return ", ".join(words or [verdict_words.status_words(verdict.status)])
+
+
+def _reason(rule: str) -> str:
+    """Why a rule decided, in one line; empty for a rule of another version."""
+    from probe.judge.rules import RULES  # noqa: PLC0415 - what is plainly served was judged without the table
+
+    return next((one.why for one in RULES if one.id == rule), "")
 
 
 class VerdictProgress:
@@ -150,13 +167,26 @@ class VerdictProgress:
         self._total = total
         self._progress: Progress | None = None
         self._task: TaskID | None = None
+        self._said = ""
 
     def __enter__(self) -> VerdictProgress:
         if sys.stderr.isatty():
             from rich.console import Console  # noqa: PLC0415 - see print_table
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+            from rich.progress import (  # noqa: PLC0415
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+            )
 
-            columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+            columns = (
+                TextColumn("measuring"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(compact=True),
+                TextColumn("{task.description}"),
+            )
             self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
             self._progress.start()
             self._task = self._progress.add_task("", total=self._total)
@@ -165,7 +195,15 @@ class VerdictProgress:
     def advance(self, counts: VerdictCounts) -> None:
         """Show that one more verdict has been made."""
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, advance=1, description=counts.sentence())
+            self._said = counts.sentence()
+            self._progress.update(self._task, advance=1, description=self._said)
+
+    async def show_pace(self, waiting: Callable[[], int]) -> None:
+        """Say again and again how many connections wait for the pace limit, until cancelled; silent as above."""
+        while self._progress is not None and self._task is not None:
+            await asyncio.sleep(PACE_SECONDS)
+            said = (self._said, verdict_words.pace_words(waiting()))
+            self._progress.update(self._task, description=", ".join(filter(None, said)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,6 +1,6 @@
-"""`probe pause` and `probe resume`: let the agent of this host rest, and let it go on.
+"""`probe pause`: let the agent of this host rest.
 
-Both write into the state folder alone (`probe.agent.pause_file`). They need no running agent and no consent.
+It writes into the state folder alone (`probe.agent.pause_file`), and needs no running agent and no consent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from probe.agent.pause_file import Pause, end_pause, read_pause, write_pause
+from probe.agent.pause_file import Pause, write_pause
 from probe.cli import examples
 from probe.cli.durations import parse_duration
 from probe.cli.localisation import translate as _
@@ -26,27 +26,16 @@ CONFIG = click.option("--config", type=click.Path(path_type=Path), metavar="FILE
 @click.command("pause", epilog=examples("probe pause", "probe pause --for 8h"))
 @click.option("--for", "length", metavar="TIME", help="How long: 90s, 30m, 8h, 7d. Until `probe resume` when left out.")
 @CONFIG
-def pause(length: str | None, config: Path | None) -> int:
+def command(length: str | None, config: Path | None) -> int:
     """Let the agent of this host rest: it contacts nobody until the pause ends, neither targets nor the collector.
 
     A running agent obeys within a second and drops the round that is under way; rounds started by cron end at once.
     Reports that wait are kept and sent after the pause. A pause outlasts restarts of the agent and of the host.
     """
-    folder, now = _folder_and_now(config)
+    folder, now = folder_and_now(config)
     until = None if length is None else now + parse_duration(length, "--for")
     write_pause(folder, Pause(since=now, until=until))
     click.echo(pause_sentence(Pause(since=now, until=until)))
-    return ExitStatus.OK
-
-
-@click.command("resume", epilog=examples("probe resume"))
-@CONFIG
-def resume(config: Path | None) -> int:
-    """End a pause: a running agent goes on within a second, and rounds started by cron measure again."""
-    folder, now = _folder_and_now(config)
-    paused = read_pause(folder, now) is not None
-    end_pause(folder)
-    click.echo(_("The pause has ended.") if paused else _("There was no pause."))
     return ExitStatus.OK
 
 
@@ -57,6 +46,7 @@ def pause_sentence(found: Pause) -> str:
     return _("Paused until {moment} UTC: nobody is contacted.").format(moment=f"{found.until:%Y-%m-%d %H:%M}")
 
 
-def _folder_and_now(config: Path | None) -> tuple[Path, datetime]:
+def folder_and_now(config: Path | None) -> tuple[Path, datetime]:
+    """The state folder of the settings, and the date and time."""
     settings = load(config, os.environ)
     return state_folder(settings.agent.state, os.environ), Clock.parse(os.environ.get("PROBE_CLOCK", "")).now()

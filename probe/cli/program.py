@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -22,18 +23,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "setup": ("probe.cli.setup:command", "Explain the risk, ask for consent, and write an agent's settings."),
     "run": ("probe.cli.run:COMMAND", "Watch the targets: as a daemon, or once for cron."),
     "status": ("probe.cli.status:command", "Show what is blocked and since when, and how the agent is."),
-    "pause": ("probe.cli.pause:pause", "Let the agent rest: nobody is contacted."),
-    "resume": ("probe.cli.pause:resume", "End a pause."),
+    "pause": ("probe.cli.pause:command", "Let the agent rest: nobody is contacted."),
+    "resume": ("probe.cli.resume:command", "End a pause."),
     "forget": ("probe.cli.forget:command", "Delete this agent, here and at its collectors."),
     "enrol": ("probe.cli.enrol:command", "Register this agent at a collector with a one-time token."),
     "outbox": ("probe.cli.outbox:command", "Show the reports that wait; carry them in a file."),
     "doctor": ("probe.cli.doctor:command", "Report the health of the agent on this host."),
     "collector": ("probe.cli.collector:command", "Run a collector and administer it."),
     "targets": ("probe.cli.targets:command", "List, validate, import and download targets."),
+    "help": ("probe.cli.help:command", "Print the help of a command."),
 }
 """Name of a command -> (module:attribute of the click command or the `CommandLine`, one line for `probe --help`)."""
 EPILOG = """\b
-Try:
+Examples:
   probe check https://example.com/    measure one target now
   probe setup                         set up an agent; it asks before it contacts anything
   probe run --dry-run                 print what the agent would contact
@@ -56,6 +58,16 @@ class _LazyGroup(click.Group):
         found = getattr(import_module(module), attribute)
         return click_command(found) if isinstance(found, CommandLine) else cast("click.Command", found)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names; where it names none, the error says which is meant perhaps."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            near = get_close_matches(args[0], COMMANDS, 1)
+            meant = f": did you mean {near[0]}?" if near else ""
+            raise UsageError(f"no command {args[0]!r}{meant}", mend="see probe --help")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
@@ -76,7 +88,13 @@ def click_command(line: CommandLine) -> click.Command:
     parameters: list[click.Parameter] = [_click_option(one) for one in line.options]
     if line.arguments:
         parameters.insert(0, click.Argument([line.arguments], nargs=-1, metavar=line.arguments_metavar))
-    return click.Command(line.name, params=parameters, callback=line.function, help=line.function.__doc__)
+    return click.Command(
+        line.name,
+        params=parameters,
+        callback=line.function,
+        help=line.function.__doc__,
+        epilog=line.epilog,
+    )
 
 
 def _click_option(one: CommandOption) -> click.Option:

@@ -203,4 +203,5 @@ COMMAND = CommandLine(
         CommandOption("--config", "Settings file to read.", kind="path", metavar="FILE"),
         CommandOption("--verbose", "Log more on standard error.", kind="flag", short="-v"),
     ),
+    examples=("probe run --dry-run", "probe run", "probe run --once --time-limit 60"),
 )

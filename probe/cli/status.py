@@ -15,11 +15,11 @@ from probe.agent.agent_status import AgentStatus, TargetState, read_status
 from probe.agent.control_facts import NO_CONTROL
 from probe.agent.traffic_budget import said_use
 from probe.cli import examples
-from probe.cli.cause_words import causes_in_words
 from probe.cli.localisation import translate as _
 from probe.cli.localisation import translate_plural
 from probe.cli.output import describe_notes
 from probe.cli.pause import pause_sentence
+from probe.cli.verdict_words import causes_in_words
 from probe.clock import Clock
 from probe.errors import ExitStatus
 from probe.model.verdict import Status

@@ -250,4 +250,11 @@ OPTIONS = (
     check.STRICT,
     *check.MEASURING_OPTIONS,
 )
-COMMAND = CommandLine("sweep", sweep, OPTIONS, arguments="files", arguments_metavar="FILE")
+COMMAND = CommandLine(
+    "sweep",
+    sweep,
+    OPTIONS,
+    arguments="files",
+    arguments_metavar="FILE",
+    examples=("probe sweep register.csv --output verdicts.jsonl",),
+)

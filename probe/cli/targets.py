@@ -33,7 +33,7 @@ command.add_command(diff)
 command.add_command(sample)
 
 
-@command.command("list")
+@command.command("list", epilog=examples("probe targets list --default"))
 @click.option("--default", "only_default", is_flag=True, help="Only the services that are watched by default.")
 def list_services(*, only_default: bool) -> None:
     """Print the shipped services with the number of their names, endpoints, ranges and targets."""
@@ -58,7 +58,7 @@ def list_services(*, only_default: bool) -> None:
     )
 
 
-@command.command("show")
+@command.command("show", epilog=examples("probe targets show wechat"))
 @click.argument("name")
 def show(*, name: str) -> None:
     """Print one service: its description, its targets, and the source of each fact."""

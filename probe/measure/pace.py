@@ -90,6 +90,11 @@ class PaceLimiter:
         self._addresses: dict[str, _AddressLock] = {}
 
     @property
+    def waiting(self) -> int:
+        """How many connections wait for their slot now."""
+        return sum(queue.users for queue in self._networks.values())
+
+    @property
     def unlimited(self) -> bool:
         """Whether any number of connections may be opened at once: there is neither a rate nor a budget."""
         budget = self.budget

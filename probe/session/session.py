@@ -193,6 +193,11 @@ class Session:
         return self._budget.refused
 
     @property
+    def waiting_for_pace(self) -> int:
+        """How many connections wait for the pace limit now."""
+        return self._tools.pace.waiting
+
+    @property
     def cuts(self) -> CutLog:
         """The conversations that were cut in this session."""
         return self._cuts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import socket
 import subprocess
 import time
@@ -293,3 +294,23 @@ def test_judging_its_output_again_changes_nothing(page: str) -> None:
     again = probe("judge", "-", stdin=made.stdout)
 
     assert (again.stdout, again.returncode) == (made.stdout, made.returncode)
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_an_interrupt_prints_what_was_measured_until_then(words: tuple[str, ...]) -> None:
+    """One target answers at once; the other accepts connections and stays silent."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, web_server() as url:
+        hanging = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        process = subprocess.Popen(
+            command("check", *NOTHING, "--concurrency", "1", "--timeout", "60", *words, url, hanging),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
+        )  # fmt: skip
+        silent.settimeout(60)
+        connection, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        connection.close()
+
+    assert process.returncode == 130
+    assert (url in out.decode(), hanging in out.decode()) == (True, False)
+    assert err.decode() == "probe: interrupted: 1 of 2 targets measured\n"

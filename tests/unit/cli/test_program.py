@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 import pytest
 
@@ -18,6 +20,32 @@ def test_every_entry_of_the_table_names_a_module_of_the_command_line() -> None:
         assert line.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"), [("chekc", "check"), ("stauts", "status"), ("resum", "resume"), ("colector", "collector")]
+)
+def test_a_mistyped_command_names_the_one_that_is_meant(word: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=rf"no command '{word}': did you mean {meant}\? \(see probe --help\)"):
+        run_program([word])
+
+
+def test_the_help_of_every_command_ends_with_examples() -> None:
+    """Also of the commands of `probe collector` and `probe targets`."""
+    without = [name for name, text in helps(program, "probe") if "Examples:\n" not in text]
+
+    assert without == []
+
+
+def helps(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
+    """Name and help of a command and of all below it."""
+    context = click.Context(command, info_name=name)
+    yield name, command.get_help(context)
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            assert found is not None
+            yield from helps(found, f"{name} {child}")
+
+
 def test_a_command_is_found_by_its_name() -> None:
     found = program.get_command(click.Context(program), "judge")
 
@@ -30,7 +58,7 @@ def test_an_unknown_command_is_not_found() -> None:
 
 
 def test_an_error_of_click_is_a_usage_error_that_points_at_the_help() -> None:
-    with pytest.raises(UsageError, match=r"No such command 'nothing' \(see probe --help\)"):
+    with pytest.raises(UsageError, match=r"no command 'nothing' \(see probe --help\)"):
         run_program(["nothing"])
 
 

@@ -1,4 +1,4 @@
-"""Causes in words, for people at the command line."""
+"""Causes and statuses in words, for people at the command line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from probe.cli.localisation import mark
 from probe.cli.localisation import translate as _
+from probe.model.verdict import Status
 
 CAUSE_WORDS: Mapping[str, str] = {
     "dns.nxdomain": mark("the resolver denies that the name exists"),
@@ -37,6 +38,17 @@ CAUSE_WORDS: Mapping[str, str] = {
 """Cause -> what was seen."""
 
 
+STATUS_WORDS: Mapping[Status, str] = {
+    Status.REACHABLE: mark("it works as it does for anyone"),
+    Status.BLOCKED: mark("the network interferes"),
+    Status.THROTTLED: mark("the network slows it"),
+    Status.DOWN: mark("it fails from elsewhere, too"),
+    Status.UNREACHABLE: mark("it fails, and nothing shows why"),
+    Status.UNKNOWN: mark("nothing can be said"),
+}
+"""What a status means, where neither a cause nor a rule says more."""
+
+
 def cause_words(cause: str) -> str:
     """A cause with its words: `tls.sni: the connection works under another server name`; the code stays for search."""
     return f"{cause}: {_(CAUSE_WORDS[cause])}" if cause in CAUSE_WORDS else cause
@@ -45,3 +57,21 @@ def cause_words(cause: str) -> str:
 def causes_in_words(causes: Iterable[str]) -> str:
     """Causes with their words, the deciding one first."""
     return ", ".join(map(cause_words, causes))
+
+
+def status_words(status: Status) -> str:
+    """What a status means."""
+    return _(STATUS_WORDS[status])
+
+
+def pace_words(waiting: int) -> str:
+    """How many connections wait for the pace limit; empty when none does."""
+    return _("{count} wait for the pace limit").format(count=waiting) if waiting else ""
+
+
+def no_control_hint() -> str:
+    """What a check without a control cannot tell, and how to give it one."""
+    return _(
+        "without a control, silence and resets cannot be told from a dead site: give --control FILE, the output of"
+        " `probe check --json` for the same targets on a host where nobody interferes"
+    )
