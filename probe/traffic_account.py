@@ -5,7 +5,7 @@ begun, and returns what it did not use. What is reserved is written down before 
 was killed counts its last block as spent.
 
 The kernel's packets cannot be counted without privileges. They are estimated from connections, their length, bytes and
-reads, so that the estimate is an upper bound: `python -m benchmarks.budget` compares it with tcpdump.
+reads, so that the estimate is an upper bound: `python -m tests.lab.long_life` compares it with an interface's counters.
 """
 
 from __future__ import annotations

@@ -357,14 +357,16 @@ def _with_costs(report: RoundReport, session: Session, left_out: int) -> RoundRe
 
 
 def _log_result(result: RoundResult, glanced: int) -> None:
+    """Log numbers; names of targets at DEBUG alone, since a journal is read by others than the volunteer."""
     report = result.report
     log.info(
-        "round state=%s targets=%d measured=%d glanced=%d changes=%d seconds=%.1f",
-        *(report.state, report.targets, report.measured, glanced, len(result.changes), report.seconds),
+        "round state=%s targets=%d measured=%d glanced=%d changes=%d first_sights=%d seconds=%.1f",
+        *(report.state, report.targets, report.measured, glanced, len(result.changes), len(result.first_sights)),
+        report.seconds,
     )
     for found, _ in result.first_sights:
         causes = ", ".join(found.causes) or "no cause"
-        log.info("%s %s since before the first look at %s: %s", found.target, found.status, found.since, causes)
+        log.debug("%s %s since before the first look at %s: %s", found.target, found.status, found.since, causes)
     for one in result.services:
         numbers = one.evidence["targets"], one.evidence["of"]
-        log.info("%s %s -> %s at %d of %d targets", one.target, one.before, one.after, *numbers)
+        log.debug("%s %s -> %s at %d of %d targets", one.target, one.before, one.after, *numbers)

@@ -109,7 +109,7 @@ async def test_a_target_that_is_cut_when_the_agent_starts_is_said_in_the_first_r
 ) -> None:
     """As a settled status with its verdict: nothing was seen to change, so there is no transition."""
     context = agent_context(tmp_path)
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     async with TinyCollector() as tiny, inspected(believed, lambda hello: FORBIDDEN.encode() not in hello) as number:
         (tmp_path / "token").write_text(tiny.token + "\n")
         cut, *others = (f"tls://127.0.0.1:{number}/{name}" for name in (FORBIDDEN, HEALTHY, "www.example.com"))
@@ -125,6 +125,8 @@ async def test_a_target_that_is_cut_when_the_agent_starts_is_said_in_the_first_r
     assert found.verdict is not None
     assert (found.verdict.rule, found.since <= found.verdict.time) == ("tls.reset.sni", True)
     assert f"{cut} blocked since before the first look at " in caplog.text
+    public = [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
+    assert not [line for line in public if cut in line], "a journal is read by others: targets are named at DEBUG alone"
 
 
 async def test_batches_from_before_enrolment_are_uploaded_under_the_id_given_at_enrolment(

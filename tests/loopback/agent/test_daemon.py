@@ -64,7 +64,7 @@ async def test_without_a_collector_transitions_of_targets_and_services_are_print
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Both addresses of a service were blocked for a day and answer again: one transition of the service."""
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     context = dataclasses.replace(agent_context(tmp_path), clock=SettableClock(NOON))  # no re-test comes too late
     with port() as one, port() as other:
         chosen = settings(tmp_path, retests=9, retest_window=8.0)

@@ -1,4 +1,4 @@
-"""State folders written by version 0.1.0 open, keep their content, and are continued."""
+"""State folders written by earlier versions open, keep their content, and are continued."""
 
 from __future__ import annotations
 
@@ -188,3 +188,23 @@ def test_doctor_reads_heartbeat_enrolment_and_notes(vantage: Path, tmp_path: Pat
     assert (True, f"enrolled at {ORIGIN} as agent1") in lines
     assert (True, "30 batches wait; last sent 2026-10-01T12:55:00Z") in lines
     assert (vantage / HEARTBEAT_FILE).is_file()
+
+
+@pytest.mark.usefixtures("servers")
+async def test_a_state_of_november_2026_is_continued_with_glances_and_its_traffic(tmp_path: Path) -> None:
+    """Its look book says that the steady targets need a glance alone, and the blocked one no look."""
+    folder = copied("vantage_2026_11_30", tmp_path / "state")
+    chosen = settings(tmp_path, *STEADY, BLOCKED, asn=64500)
+    with Outbox(folder / STATE_FILE) as outbox:
+        made = agent_of(folder, chosen, outbox, LAST_ROUND + timedelta(seconds=900))
+        before = made.account.used_today()
+        assert before.connections >= 10
+        async with Session(chosen, made.context.clock, account=made.account) as session:
+            result = await made.run_round(session, None)
+
+        assert made.account.used_today().connections == before.connections + 4
+        assert outbox.unsent_count() == 33
+
+    assert result.changes == []
+    assert set(result.verdicts) == set(STEADY)
+    assert all(verdict.evidence.glance for verdict in result.looked)
