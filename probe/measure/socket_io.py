@@ -113,11 +113,12 @@ def async_socket(sock: socket.socket, *, datagrams: bool = False) -> AsyncSocket
 class AsyncSocket:
     """A connected, non-blocking socket. Owns it: nobody else may close it after the first wait."""
 
-    __slots__ = ("_loop", "_reads", "sock")
+    __slots__ = ("_loop", "_reads", "_waiter", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
         self._reads = 0
         """Reads since the event loop last turned."""
 
@@ -154,6 +155,24 @@ class AsyncSocket:
         """Unregister and close the socket; may be called again."""
         raise NotImplementedError
 
+    def _has_spent_turn(self) -> bool:
+        """Count a read; whether it is time to let the event loop turn."""
+        self._reads = (self._reads + 1) % (_READS_PER_TURN + 1)
+        return not self._reads
+
+    async def _event(self) -> None:
+        """Wait for the next event."""
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        """Wake the task that waits, if there is one."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
 
 class _EdgeSocket(AsyncSocket):
     """A socket that an `EdgePoller` watches.
@@ -162,14 +181,13 @@ class _EdgeSocket(AsyncSocket):
     event.
     """
 
-    __slots__ = ("_datagrams", "_ended", "_poller", "_readable", "_waiter", "_writable")
+    __slots__ = ("_datagrams", "_ended", "_poller", "_readable", "_writable")
 
     def __init__(self, sock: socket.socket, poller: EdgePoller, *, datagrams: bool = False) -> None:
         super().__init__(sock)
         self._datagrams = datagrams
         self._poller = poller
         self._readable = self._ended = self._writable = False
-        self._waiter: asyncio.Future[None] | None = None
         poller.watch(self)  # tells at once of what has arrived already
 
     def on_events(self, events: int) -> None:
@@ -180,19 +198,11 @@ class _EdgeSocket(AsyncSocket):
                 self._ended = True
         if events & WRITABLE:
             self._writable = True
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        self._wake()
 
     async def receive(self, size: int) -> bytes:
-        """Return the next bytes, at most `size`; empty when the other side closed. One task at a time may wait.
-
-        Raises:
-            OSError: the connection broke.
-        """
-        self._reads += 1
-        if self._reads > _READS_PER_TURN:
-            self._reads = 0
+        """Return what has arrived, else wait for an event."""
+        if self._has_spent_turn():
             await asyncio.sleep(0)
         while True:
             while not self._readable:
@@ -214,13 +224,6 @@ class _EdgeSocket(AsyncSocket):
         while not self._writable:
             await self._event()
 
-    async def _event(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
     def close(self) -> None:
         """Unregister and close the socket; may be called again."""
         self._poller.forget(self)
@@ -230,22 +233,15 @@ class _EdgeSocket(AsyncSocket):
 class _LevelSocket(AsyncSocket):
     """A socket that the event loop watches, where it can."""
 
-    __slots__ = ("_registered", "_waiter")
+    __slots__ = ("_registered",)
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self._registered = False
-        self._waiter: asyncio.Future[None] | None = None
 
     async def receive(self, size: int) -> bytes:
-        """Return the next bytes, at most `size`; empty when the other side closed. One task at a time may wait.
-
-        Raises:
-            OSError: the connection broke.
-        """
-        self._reads += 1
-        if self._reads > _READS_PER_TURN:
-            self._reads = 0
+        """Try to read; where nothing has arrived, let the event loop watch the socket."""
+        if self._has_spent_turn():
             await asyncio.sleep(0)
         while True:
             try:
@@ -254,11 +250,7 @@ class _LevelSocket(AsyncSocket):
                 self._reads = 0
                 if not self._register():
                     return await self._loop.sock_recv(self.sock, size)
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._event()
 
     def close(self) -> None:
         """Unregister and close the socket; may be called again."""
@@ -281,5 +273,5 @@ class _LevelSocket(AsyncSocket):
         if self._waiter is None:
             self._registered = False
             self._loop.remove_reader(self.sock)
-        elif not self._waiter.done():
-            self._waiter.set_result(None)
+        else:
+            self._wake()
