@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
+from typing import Self
 
 import msgspec
 
@@ -30,6 +31,8 @@ _KINDS: dict[type[Target], tuple[GlanceKind, ...]] = {
 class GlanceEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One glance, and the part of the target's known answers that it is compared with.
 
+    Nearly every glance is the same as a known answer, in every round, so that is written short (`shortened`).
+
     Attributes:
         kind: the layers it went through.
         answered: addresses that the network's resolver gave; empty where the target is an address.
@@ -40,6 +43,9 @@ class GlanceEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         known: the known answer that it is compared with: the equal one, else the newest.
         known_addresses: for each address that was answered, the known address that it is or is next to; else none.
         full_look: when the full look began that the known answer belongs to.
+        same_as: the same in Unix seconds, where the known answer is the one that was seen. Then what would be repeated
+            is left out: `known`; `known_addresses` where they are those that were answered; `answered` where it is the
+            address alone that was tried. 0 otherwise.
     """
 
     kind: GlanceKind
@@ -51,15 +57,34 @@ class GlanceEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     known: str = ""
     known_addresses: tuple[str, ...] = ()
     full_look: datetime | None = None
+    same_as: int = 0
 
     @property
     def same(self) -> bool:
         """Whether it saw what the reference glance saw."""
+        if self.same_as:
+            answered = bool(self.answered) or self.kind is not GlanceKind.NAME
+            known = self.known_addresses or self.answered
+            return answered and not self.failure and not unknown_addresses(self.answered, known)
         if self.failure or self.full_look is None or self.seen != self.known:
             return False
         if self.kind is GlanceKind.NAME and not self.answered:
             return False
         return not unknown_addresses(self.answered, self.known_addresses)
+
+    def shortened(self) -> Self:
+        """The same evidence in a few dozen bytes, where it is the same as a known answer; else itself."""
+        if self.full_look is None or not self.same:
+            return self
+        exact = set(self.answered) == set(self.known_addresses)
+        return msgspec.structs.replace(
+            self,
+            answered=() if exact and self.answered == (self.address,) else self.answered,
+            known="",
+            known_addresses=() if exact else self.known_addresses,
+            full_look=None,
+            same_as=int(self.full_look.timestamp()),
+        )
 
 
 def glance_kinds(target: Target) -> tuple[GlanceKind, ...]:

@@ -86,7 +86,7 @@ def compared(result: GlanceResult, known: Sequence[KnownAnswers]) -> GlanceEvide
         known="" if beside is None else beside.seen,
         known_addresses=() if found is None else nearest_known(result.addresses, found.addresses),
         full_look=None if beside is None else datetime.fromtimestamp(beside.full_look, UTC),
-    )
+    ).shortened()
 
 
 def reference_requests(target: Target, verdict: Verdict) -> tuple[GlanceRequest, ...]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from probe.model.failure import Failure
 from probe.model.glance import GlanceKind
 from probe.model.glance_evidence import GlanceEvidence
@@ -55,6 +57,19 @@ SCENARIOS = (
         "neighbour",
         "a content network answers with an address next to a known one",
         glance(GlanceKind.TLS, SUITE, answered=(BESIDE_A,), address=BESIDE_A),
+    ),
+    alone("short", "the same, in few words: what is known is what was seen", TLS.shortened()),
+    alone(
+        "short-name",
+        "one address more than the full look knew, next to a known one",
+        glance(GlanceKind.NAME, answered=(A, BESIDE_A)).shortened(),
+        target=f"dns://{NAME}",
+    ),
+    alone(
+        "short-failed",
+        "a failure is not the same, whatever it claims",
+        replace(TLS.shortened(), failure="tls.reset"),
+        **DIFFERS,
     ),
     alone("failed", "a RST that no full look followed shows nothing", RESET, **DIFFERS),
     alone("other-answer", "another cipher suite", glance(GlanceKind.TLS, "TLSv1.3 1302 001d", known=SUITE), **DIFFERS),

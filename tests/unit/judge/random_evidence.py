@@ -228,6 +228,7 @@ GLANCES = st.builds(
     known=st.sampled_from(("", "TLSv1.3 1301 001d")),
     known_addresses=_some(ADDRESSES),
     full_look=st.sampled_from((None, TIME, TIME)),
+    same_as=st.sampled_from((0, 0, int(TIME.timestamp()))),
 )
 
 EVIDENCE = st.builds(

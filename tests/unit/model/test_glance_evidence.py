@@ -72,6 +72,51 @@ def test_any_difference_counts(change: dict[str, object]) -> None:
     assert not msgspec.structs.replace(SAME, **change).same
 
 
+@pytest.mark.parametrize(
+    ("whole", "most"),
+    [
+        (SAME, 140),
+        (msgspec.structs.replace(SAME, answered=(A,), known_addresses=(A,)), 95),
+        (msgspec.structs.replace(SAME, answered=(BESIDE_A,), known_addresses=(A,), address=BESIDE_A), 160),
+        (msgspec.structs.replace(SAME, answered=(), known_addresses=()), 95),
+        (GlanceEvidence(kind=GlanceKind.NAME, answered=(A,), known_addresses=(A,), full_look=TIME, took=3), 75),
+        (GlanceEvidence(kind=GlanceKind.TCP, address=A, full_look=TIME, took=3), 70),
+    ],
+)
+def test_a_glance_that_is_the_same_is_written_short_and_stays_the_same(whole: GlanceEvidence, most: int) -> None:
+    """A few dozen bytes; what was seen, at which address, and when the full look was can still be read."""
+    short = whole.shortened()
+
+    assert short.same
+    assert len(msgspec.json.encode(short)) <= most
+    assert (short.kind, short.address, short.seen, short.took) == (whole.kind, whole.address, whole.seen, whole.took)
+    assert short.same_as == TIME.timestamp()
+    assert short.shortened() == short
+
+
+@pytest.mark.parametrize(
+    "change", [{"failure": "tls.reset"}, {"seen": "TLSv1.3 1302 001d"}, {"answered": (A, FAR)}, {"full_look": None}]
+)
+def test_a_glance_that_differs_is_not_shortened(change: dict[str, object]) -> None:
+    whole = msgspec.structs.replace(SAME, **change)
+
+    assert whole.shortened() == whole
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"failure": "tls.reset"},
+        {"answered": (FAR,), "known_addresses": (A,)},
+        {"kind": GlanceKind.NAME, "answered": ()},
+        {"same_as": 0},
+    ],
+)
+def test_short_evidence_acquits_no_glance_that_differs(change: dict[str, object]) -> None:
+    """Whoever wrote it: a failure, an address that is not known, a name without an address, no known answer."""
+    assert not msgspec.structs.replace(SAME.shortened(), **change).same
+
+
 def test_an_address_next_to_a_known_one_is_known() -> None:
     assert unknown_addresses((A, BESIDE_A, BESIDE_SIX, FAR), (A, SIX)) == (FAR,)
     assert nearest_known((BESIDE_A, FAR, SIX), (A, SIX)) == (A, SIX)

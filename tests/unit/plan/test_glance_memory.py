@@ -59,7 +59,7 @@ def test_a_glance_that_sees_the_reference_again_acquits() -> None:
     evidence = compared(result(), KNOWN)
 
     assert evidence.same
-    assert evidence.full_look == TIME
+    assert evidence.same_as == TIME.timestamp()
     assert is_acquitted(parse(URL), (evidence,))
 
 
@@ -196,6 +196,6 @@ def test_the_evidence_names_the_moment_of_the_look_that_saw_the_same() -> None:
     second = msgspec.structs.replace(LOOK, time=later)
     known = known_after([result(seen="TLSv1.3 1302 001d")], second, KNOWN)
 
-    assert compared(result(), known).full_look == TIME
-    assert compared(result(seen="TLSv1.3 1302 001d"), known).full_look == later
+    assert compared(result(), known).same_as == TIME.timestamp()
+    assert compared(result(seen="TLSv1.3 1302 001d"), known).same_as == later.timestamp()
     assert compared(result(seen="TLSv1.3 1303 001d"), known).known == "TLSv1.3 1302 001d"
