@@ -1,4 +1,7 @@
 # make run         a collector and an agent on this machine; contacts the shipped services
+# make wheel       dist/*.whl, byte for byte the same wherever it is built
+# make deb         dist/*.deb, for Debian 12 and 13 (DEB="--arch arm64": for that architecture)
+# make sbom        dist/sbom.cdx.json: what the program consists of (CycloneDX)
 # make demo        May 2017 in three minutes, in a lab of network namespaces (root)
 # make test        all tests; the lab needs root
 # make check       format, lint, types, directions of imports
@@ -8,8 +11,10 @@
 
 PYTHON = .venv/bin/python
 WORKERS ?= 4
+# The time of the last commit, so that who builds the same source gets the same files.
+EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
 
-.PHONY: run demo test lab coverage mutate references check format bench bench-detect instructions requirements clean
+.PHONY: run demo deb wheel sbom test lab coverage mutate references check format bench bench-detect instructions requirements clean
 
 run:
 	@deploy/setup run
@@ -18,6 +23,20 @@ run:
 demo:
 	@deploy/setup test
 	$(PYTHON) -m tests.lab.demo $(DEMO)
+
+wheel:
+	@deploy/setup run
+	SOURCE_DATE_EPOCH=$(EPOCH) $(PYTHON) -m hatchling build -t wheel -d dist
+
+# On Debian or Ubuntu; `make deb DEB="--arch arm64"` builds for another architecture.
+deb:
+	@deploy/setup run
+	$(PYTHON) -m deploy.debian.build $(DEB)
+
+sbom:
+	@deploy/setup run
+	@mkdir -p dist
+	SOURCE_DATE_EPOCH=$(EPOCH) $(PYTHON) -m deploy.generate.sbom > dist/sbom.cdx.json
 
 test:
 	@deploy/setup test
@@ -78,7 +97,7 @@ PIN = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 requirements:
 	$(PIN) pyproject.toml -o requirements/run.txt
 	$(PIN) pyproject.toml --group check --group test -c requirements/run.txt -o requirements/test.txt
-	$(PIN) pyproject.toml --group check --group test --group lab -c requirements/run.txt -o requirements/lab.txt
+	$(PIN) pyproject.toml --group check --group test --group lab --group packaging -c requirements/run.txt -o requirements/lab.txt
 	$(PIN) pyproject.toml --group test --group mutate -c requirements/test.txt -o requirements/mutate.txt
 	printf "hatchling\neditables\n" | $(PIN) - -o requirements/build.txt
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout: programs of the lab start as `python -m tests.lab.<program>` from here."""
 
 
-def _dying_with_us() -> tuple[str, ...]:
+def dying_with_us() -> tuple[str, ...]:
     """The words before a command whose process ends with this one, also where this one ends before they are read."""
     return ("setpriv", "--pdeathsig", "KILL", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid()))
 
@@ -48,7 +48,7 @@ class Host:
         binds = "".join(f"mount --bind {self.folder}/{file} /etc/{file}; " for file in ("resolv.conf", "hosts"))
         script = f"{binds} ip link set lo up; echo up; exec sleep infinity"
         self._holder = subprocess.Popen(
-            [*_dying_with_us(), "unshare", "--net", "--mount", "--propagation", "private", "sh", "-ec", script],
+            [*dying_with_us(), "unshare", "--net", "--mount", "--propagation", "private", "sh", "-ec", script],
             stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
         )
@@ -76,7 +76,7 @@ class Host:
         """The command that runs `words` inside; its process keeps its own id and signals, and ends with this one."""
         space = f"/proc/{self.pid}/ns"
         return [
-            *_dying_with_us(),
+            *dying_with_us(),
             "nsenter",
             f"--net={space}/net",
             f"--mount={space}/mnt",
