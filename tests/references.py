@@ -26,6 +26,7 @@ import msgspec
 
 from deploy.generate.completion import completions
 from deploy.generate.manual_pages import manual_pages
+from probe.cli import start_methods
 from probe.cli.program import program
 from probe.clock import Clock
 from probe.collector import metrics, server
@@ -223,7 +224,13 @@ def shell_files() -> dict[str, Callable[[], str]]:
     return {name: partial(str, text) for name, text in made.items()}
 
 
+def user_unit() -> str:
+    """The unit that `probe setup` writes for a user, for the usual places."""
+    return start_methods.render_unit("/usr/bin/probe run --config %E/probe/probe.toml", "%h/.local/state/probe")
+
+
 MADE = {f"docs/reference/{name}": make for name, make in PAGES.items()} | PACKAGE_FILES | shell_files()
+MADE["deploy/systemd/user/probe-agent.service"] = user_unit
 """Path below the root -> what makes the file."""
 
 

@@ -157,7 +157,8 @@ def apply(plan: SettingsPlan, answers: SetupAnswers) -> ExitStatus:
     if text != plan.old:
         _write(plan.path, text)
         tell(_("Written: {path}").format(path=plan.path))
-    start_methods.install(answers.start, plan.path, os.environ)
+    state = state_folder(settings.agent.state, os.environ)
+    start_methods.install(answers.start, plan.path, state, os.environ)
     for line in _next_steps(plan.path, answers.start):
         tell(line)
     if problem:

@@ -26,15 +26,16 @@ CRON_MARK = "# probe-agent"
 COMMAND_SECONDS = 30.0
 """Longest time for a command of the system."""
 _UNIT_TEXT = """\
-# Written by `probe setup`. To end it for good: systemctl --user disable --now {unit}
+# The agent as a service of a user, without root. To end it for good: systemctl --user disable --now {unit}
+# To keep it running while nobody is logged in: loginctl enable-linger
 [Unit]
 Description=Reachability probe agent
 After=network-online.target
 
 [Service]
 Type=notify
-ExecStart={command}
-ExecReload=/bin/kill -HUP $MAINPID
+{prepare}ExecStart={command}
+ExecReload=/bin/sh -c "kill -HUP $MAINPID"
 Restart=on-failure
 RestartSec=30s
 # Exit status 2: wrong settings, which a restart cannot correct.
@@ -43,17 +44,45 @@ WatchdogSec=10min
 TimeoutStopSec=90s
 UMask=0077
 Nice=10
-# What a service manager without root can enforce everywhere.
+
 NoNewPrivileges=yes
 LockPersonality=yes
+MemoryDenyWriteExecute=yes
+# An agent takes some 60 MB; a table of all announced prefixes (targets.prefixes) another 400 MB while it is read.
+MemoryMax=768M
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
-
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+{confinement}
 [Install]
 WantedBy=default.target
 """
+_PREPARE = """\
+ExecStartPre=+/bin/mkdir -p -m 0700 {state}
+"""
+_CONFINEMENT = """
+# It reads the home folder, and writes its state alone. This needs a user namespace. Where the system allows none
+# (status 217 or 226 in `systemctl --user status {unit}`), delete the lines below.
+ReadWritePaths=-{state}
+CapabilityBoundingSet=
+PrivateUsers=yes
+PrivateDevices=yes
+PrivateTmp=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHome=read-only
+ProtectHostname=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProtectSystem=strict
+"""
+_NAMESPACE_TRIAL = ("PrivateUsers=yes", "PrivateTmp=yes", "ProtectSystem=strict", "ProtectKernelTunables=yes")
 
 
 def program() -> tuple[str, ...]:
@@ -96,10 +125,39 @@ def unit_path(environ: Mapping[str, str]) -> Path:
     return folder / "systemd" / "user" / UNIT
 
 
-def unit_text(config: Path) -> str:
-    """The user's unit."""
+def unit_text(config: Path, state: Path | None = None) -> str:
+    """The user's unit.
+
+    Args:
+        config: the settings.
+        state: the folder that the agent may write, where files can be confined; None where they cannot.
+    """
     words = [*program(), "run", "--config", str(config)]
-    return _UNIT_TEXT.format(unit=UNIT, command=" ".join(map(_systemd_word, words)))
+    return render_unit(" ".join(map(_systemd_word, words)), "" if state is None else _systemd_word(str(state)))
+
+
+def render_unit(command: str, state: str) -> str:
+    """The text of a user's unit, from words as systemd reads them; empty for a state where files cannot be confined."""
+    prepare, confinement = (_PREPARE, _CONFINEMENT) if state else ("", "")
+    return _UNIT_TEXT.format(
+        unit=UNIT,
+        command=command,
+        prepare=prepare.format(state=state),
+        confinement=confinement.format(unit=UNIT, state=state),
+    )
+
+
+def _can_confine_files() -> bool:
+    """Whether the user's service manager may use a user namespace: some distributions forbid it."""
+    words = ["systemd-run", "--user", "--quiet", "--collect", "--service-type=oneshot"]
+    words += [word for one in _NAMESPACE_TRIAL for word in ("--property", one)]
+    try:
+        done = subprocess.run(  # noqa: S603 - constant words
+            [*words, "true"], capture_output=True, check=False, timeout=COMMAND_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def _systemd_word(word: str) -> str:
@@ -146,8 +204,14 @@ def describe(method: str, config: Path, environ: Mapping[str, str]) -> str:
     return _("Nothing is installed: you start it yourself.")
 
 
-def install(method: str, config: Path, environ: Mapping[str, str]) -> None:
+def install(method: str, config: Path, state: Path, environ: Mapping[str, str]) -> None:
     """Do what `describe` says.
+
+    Args:
+        method: one of `METHODS`.
+        config: the settings.
+        state: the folder that the agent writes.
+        environ: of this process.
 
     Raises:
         ProbeError: a command of the system fails.
@@ -155,7 +219,8 @@ def install(method: str, config: Path, environ: Mapping[str, str]) -> None:
     """
     if method == SYSTEMD:
         if not is_root():
-            write_private_file(unit_path(environ), unit_text(config).encode())
+            text = unit_text(config, state.absolute() if _can_confine_files() else None)
+            write_private_file(unit_path(environ), text.encode())
         for words in systemd_commands():
             _run(words)
     elif method == CRON:

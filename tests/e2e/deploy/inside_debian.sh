@@ -49,26 +49,27 @@ part check
 probe check http://127.0.0.1:8080/ tcp://127.0.0.1:8080 --anchor http://127.0.0.1:8080/ --trusted-resolver '' --pace 0 2>&1
 echo "exit status $?"
 
-part agent
-cat > /etc/probe/targets.csv <<LIST
-url
-http://127.0.0.1:8080/
-LIST
+# Settings of the laboratory. Consent, network and country come from `probe setup`.
 settings() {
     cat <<TOML
-[agent]
-consent = true
 [measure]
 anchors = ["http://127.0.0.1:8080/"]
 trusted_resolvers = []
 pace = 0
 [targets]
-services = []
 files = ["$1"]
 TOML
 }
-(umask 077; settings /etc/probe/targets.csv > /etc/probe/probe.toml)
-systemctl enable --now probe-agent.service
+answers="--accept-risks --force --asn 64500 --country ZZ --services none --collector none --start systemd"
+printf 'url\nhttp://127.0.0.1:8080/\n' > /etc/probe/targets.csv
+
+part setup
+settings /etc/probe/targets.csv > /etc/probe/probe.toml
+# shellcheck disable=SC2086  # a list of words
+probe setup $answers 2>&1
+echo "exit status $?"
+
+part agent
 show probe-agent.service ActiveState
 wait_for logged probe-agent 'round state=online'
 logged probe-agent 'round state=' | sed 's/.*: //'
@@ -76,6 +77,10 @@ confinement "$(show probe-agent.service MainPID)"
 ls -l /etc/probe/probe.toml | awk '{print $1, $3, $4}'
 systemctl reload probe-agent.service
 show probe-agent.service ActiveState
+
+part status
+probe status 2>&1
+echo "exit status $?"
 
 part upgrade
 before=$(show probe-agent.service MainPID)
@@ -109,12 +114,17 @@ user=$(id -u volunteer)
 systemctl start "user@$user.service"
 as_user() { runuser -u volunteer -- env XDG_RUNTIME_DIR="/run/user/$user" HOME=/home/volunteer "$@"; }
 as_user mkdir -p /home/volunteer/.config/probe
-cp /etc/probe/targets.csv /home/volunteer/targets.csv
+printf 'url\nhttp://127.0.0.1:8080/\n' > /home/volunteer/targets.csv
 settings /home/volunteer/targets.csv > /home/volunteer/.config/probe/probe.toml
+chown -R volunteer: /home/volunteer
 as_user systemctl --user is-enabled probe-agent.service
-as_user systemctl --user start probe-agent.service
+# shellcheck disable=SC2086  # a list of words
+as_user probe setup $answers > /dev/null 2>&1
+echo "exit status $?"
 as_user systemctl --user show --property=ActiveState --value probe-agent.service
 wait_for journalctl --quiet --no-pager "_UID=$user" --grep='round state=online'
+as_user probe status 2>&1 | head -n 3
+grep -c ProtectSystem=strict /home/volunteer/.config/systemd/user/probe-agent.service
 confinement "$(as_user systemctl --user show --property=MainPID --value probe-agent.service)"
 ls -ld /home/volunteer/.local/state/probe | awk '{print $1, $3}'
 as_user systemctl --user stop probe-agent.service

@@ -98,6 +98,14 @@ def test_a_first_check_gives_verdicts(report: Mapping[str, list[str]]) -> None:
     assert report["check"][-2:] == ["2 reachable.", "exit status 0"]
 
 
+def test_probe_setup_starts_the_agent_after_consent(report: Mapping[str, list[str]]) -> None:
+    """It enables the unit of the package, and a user's own unit confines files where the system can."""
+    assert report["setup"][-1] == "exit status 0"
+    assert report["agent"][0] == "active"
+    assert report["user"][:2] == ["disabled", "exit status 0"]
+    assert "1" in report["user"]
+
+
 @pytest.mark.parametrize("part", ["agent", "collector", "user"])
 def test_a_service_runs_without_any_privilege(part: str, report: Mapping[str, list[str]]) -> None:
     """Under its unit it has no capability, cannot get one, and can write nothing but a temporary folder of its own."""
@@ -141,7 +149,6 @@ def test_timer_and_cron_do_rounds(report: Mapping[str, list[str]]) -> None:
 
 def test_a_user_runs_the_agent_without_root(report: Mapping[str, list[str]]) -> None:
     """Its state lies where the commands of the user look for it."""
-    assert report["user"][0] == "disabled"
     assert report["user"][-1] == "drwx------ volunteer"
 
 
