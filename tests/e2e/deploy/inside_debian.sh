@@ -124,7 +124,7 @@ echo "exit status $?"
 as_user systemctl --user show --property=ActiveState --value probe-agent.service
 wait_for journalctl --quiet --no-pager "_UID=$user" --grep='round state=online'
 as_user probe status 2>&1 | head -n 3
-grep -c ProtectSystem=strict /home/volunteer/.config/systemd/user/probe-agent.service
+grep -q ProtectSystem=strict /home/volunteer/.config/systemd/user/probe-agent.service && echo "files confined"
 confinement "$(as_user systemctl --user show --property=MainPID --value probe-agent.service)"
 ls -ld /home/volunteer/.local/state/probe | awk '{print $1, $3}'
 as_user systemctl --user stop probe-agent.service
