@@ -42,7 +42,7 @@ _probe() {
             files="yes"
             ;;
         "probe setup")
-            options="--accept-risks --asn --country --services --collector --token-file --enrol-later --start --mmdb --state --config --force -h --help"
+            options="--accept-risks --asn --country --services --collector --token-file --enrol-later --start --metered --unmetered --mmdb --state --config --force -h --help"
             with_file="--token-file --mmdb --state --config"
             with_value="--asn --country --services --collector --token-file --start --mmdb --state --config"
             ;;

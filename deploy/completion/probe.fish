@@ -91,6 +91,7 @@ complete -c probe -n '__probe_at probe setup' -l collector -x -d 'The collector 
 complete -c probe -n '__probe_at probe setup' -l token-file -r -F -d 'File with the collector\'s one-time token; - is standard input'
 complete -c probe -n '__probe_at probe setup' -l enrol-later -d 'Leave it to the agent to enrol; contact nobody now'
 complete -c probe -n '__probe_at probe setup' -l start -x -d '`systemd`, `cron` or `nothing`'
+complete -c probe -n '__probe_at probe setup' -l metered -l unmetered -d 'Whether the line costs by volume: keep to 500 MB a month'
 complete -c probe -n '__probe_at probe setup' -l mmdb -r -F -d 'AS or country database to suggest from'
 complete -c probe -n '__probe_at probe setup' -l state -r -F -d 'Folder of key, enrolment and state, instead of the usual one'
 complete -c probe -n '__probe_at probe setup' -l config -r -F -d 'Settings file to write'

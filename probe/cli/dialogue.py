@@ -77,6 +77,20 @@ def confirm(question: str, *, about: str) -> bool:
         tell(_("  Write {yes} or {no}; ? explains, q stops.").format(yes=yes, no=no))
 
 
+def read_yes_or_no(text: str) -> bool:
+    """Whether a text means yes.
+
+    Raises:
+        UsageError: it means neither yes nor no.
+    """
+    yes, no = _("yes"), _("no")
+    if text.lower() in {"y", "yes", yes}:
+        return True
+    if text.lower() in {"n", "no", no}:
+        return False
+    raise UsageError(_("write {yes} or {no}").format(yes=yes, no=no))
+
+
 def is_on_terminal() -> bool:
     """Whether a person can answer."""
     return sys.stdin is not None and sys.stdin.isatty()

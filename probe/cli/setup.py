@@ -36,6 +36,7 @@ class SetupOptions(NamedTuple):
     collector: str | None
     token_file: str | None
     start: str | None
+    metered: bool | None
     mmdb: Path | None
     state: str | None
     accept_risks: bool
@@ -58,6 +59,7 @@ class SetupOptions(NamedTuple):
 @click.option("--token-file", metavar="FILE", help="File with the collector's one-time token; - is standard input.")
 @click.option("--enrol-later", is_flag=True, help="Leave it to the agent to enrol; contact nobody now.")
 @click.option("--start", metavar="HOW", help="`systemd`, `cron` or `nothing`.")
+@click.option("--metered/--unmetered", default=None, help="Whether the line costs by volume: keep to 500 MB a month.")
 @click.option("--mmdb", type=click.Path(path_type=Path), metavar="FILE", help="AS or country database to suggest from.")
 @click.option("--state", metavar="FOLDER", help="Folder of key, enrolment and state, instead of the usual one.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings file to write.")
@@ -129,6 +131,7 @@ def _ask(options: SetupOptions, before: Settings) -> SetupAnswers:
         token=_token(options, collector, folder),
         token_file="" if later is None else str(Path(later).absolute()),
         state=None if options.state is None else str(Path(options.state).absolute()),
+        metered=_metered(options, before),
         start=_start(options),
     )
 
@@ -159,6 +162,14 @@ def _collector(options: SetupOptions, before: Settings) -> str:
     if options.collector is not None:
         return setup_questions.read_collector(options.collector)
     return setup_questions.ask_collector(before.agent.collectors[0] if before.agent.collectors else "")
+
+
+def _metered(options: SetupOptions, before: Settings) -> bool:
+    """Whether the line costs by volume; the one answer that need not be given, for it exposes nobody."""
+    known = before.budget.preset == setup_apply.METERED
+    if options.metered is not None or not dialogue.is_on_terminal() or options.accept_risks:
+        return known if options.metered is None else options.metered
+    return setup_questions.ask_metered(known=known)
 
 
 def _start(options: SetupOptions) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from probe.agent import watchlist
 from probe.agent.identity import write_private_file
+from probe.agent.traffic_budget import limits
 from probe.cli import say, start_methods
 from probe.cli.dialogue import tell
 from probe.cli.enrol import enrol_at
@@ -26,6 +27,8 @@ from probe.settings import Settings, load_file
 from probe.settings.paths import settings_file, state_folder
 from probe.settings.toml_edit import edited, rendered
 
+METERED = "metered"
+"""The preset of `[budget]` for lines that cost by volume."""
 TOKEN_FILE = "token"  # noqa: S105 - a file's name
 """File of the state folder with a token that could not be used yet."""
 
@@ -41,6 +44,7 @@ class SetupAnswers(NamedTuple):
         token: to enrol with now; empty for not now.
         token_file: for the agent to enrol with by itself; empty for none.
         state: folder of the state; None where the settings stay.
+        metered: whether the line costs by volume.
         start: a method of `probe.cli.start_methods`.
     """
 
@@ -51,6 +55,7 @@ class SetupAnswers(NamedTuple):
     token: str
     token_file: str
     state: str | None
+    metered: bool
     start: str
 
 
@@ -99,6 +104,8 @@ def changes(before: Settings, answers: SetupAnswers) -> dict[tuple[str, str], ob
         ("network", "country"): answers.country,
         ("targets", "services"): answers.services,
     }
+    if answers.metered != (before.budget.preset == METERED):
+        found["budget", "preset"] = METERED if answers.metered else "none"
     if answers.state is not None:
         found["agent", "state"] = answers.state
     if answers.token_file:
@@ -116,6 +123,8 @@ def show(plan: SettingsPlan, answers: SetupAnswers) -> None:
         tell(f"  {line}")
     settings = settings_of(plan.new)
     tell(cost_text(day_total(settings, watchlist.load(settings))))
+    if most := limits(settings.budget)[1].octets:
+        tell(_("  The budget ends it at {megabytes:.0f} MB a month.").format(megabytes=most / 1e6))
     if answers.token:
         tell(_("This agent will be enrolled at {collector}.").format(collector=answers.collector))
     tell(start_methods.describe(answers.start, plan.path, os.environ))

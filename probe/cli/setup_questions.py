@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from probe.agent.enrolment import MAX_TOKEN_LENGTH, origin_of
+from probe.agent.traffic_budget import METERED_MONTH
 from probe.agent.watchlist import ALL_SERVICES, DEFAULT_SERVICES
 from probe.cli import dialogue, start_methods
 from probe.cli.localisation import mark
@@ -190,6 +191,18 @@ def _columns(names: Sequence[str], width: int = 74) -> list[str]:
             lines.append("")
         lines[-1] += f" {name}"
     return [f"   {line}" for line in lines]
+
+
+def ask_metered(*, known: bool) -> bool:
+    """Whether the line costs by volume."""
+    return dialogue.ask(
+        _("Does this line cost by volume (yes: at most {megabytes} MB a month)?").format(
+            megabytes=METERED_MONTH.octets // 1_000_000
+        ),
+        about=_("  What does not fit is left out of a round, the less important targets first."),
+        read=dialogue.read_yes_or_no,
+        suggestion=_("yes") if known else _("no"),
+    )
 
 
 def ask_collector(known: str) -> str:

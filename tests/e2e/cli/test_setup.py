@@ -18,9 +18,14 @@ from tests.e2e.terminal import Terminal
 
 CONSENT, LAST = "agree that this computer", "Write this, and go on?"
 ASN, COUNTRY, SERVICES = "number of your provider's network", "country that this line is in", "Which services"
-COLLECTOR, TOKEN, START = "address of the collector", "token from its operator", "How shall it start"
-QUESTIONS = (CONSENT, ASN, COUNTRY, SERVICES, COLLECTOR, START, LAST)
-ANSWERS = ("yes", "AS64500", "ru", "line", "none", "nothing", "yes")
+COLLECTOR, TOKEN, METERED, START = (
+    "address of the collector",
+    "token from its operator",
+    "cost by volume",
+    "How shall it start",
+)
+QUESTIONS = (CONSENT, ASN, COUNTRY, SERVICES, COLLECTOR, METERED, START, LAST)
+ANSWERS = ("yes", "AS64500", "ru", "line", "none", "no", "nothing", "yes")
 ALL = ["--accept-risks", "--asn", "64500", "--country", "RU", "--services", "line"]
 ALONE = [*ALL, "--collector", "none", "--start", "nothing"]
 
@@ -104,7 +109,7 @@ def test_the_risk_is_told_before_the_first_question(home: dict[str, str]) -> Non
 
 
 CTRL_C, CTRL_D = "\x03", "\x04"
-STOPS = ["q\n", CTRL_D, CTRL_C, "Q\n", "q\n", CTRL_D, "q\n"]
+STOPS = ["q\n", CTRL_D, CTRL_C, "Q\n", "q\n", CTRL_D, "q\n", "q\n"]
 
 
 @pytest.mark.parametrize("number", range(len(QUESTIONS)))
@@ -114,7 +119,7 @@ def test_every_question_can_be_stopped_at_without_a_change(number: int, home: di
     for question, answer in zip(QUESTIONS[:number], ANSWERS[:number], strict=True):
         terminal.answer(question, answer)
     terminal.wait_for(QUESTIONS[number])
-    terminal.wait_for(") " if number in (0, 6) else "] ")
+    terminal.wait_for(") " if number in (0, 7) else "] ")
 
     if STOPS[number] == CTRL_C:
         terminal.interrupt()
@@ -138,7 +143,7 @@ def test_it_speaks_the_language_of_the_system(
     language: str, questions: tuple[str, str], answer: str, home: dict[str, str], tmp_path: Path
 ) -> None:
     """Also the answer may be in that language; what is written stays the same."""
-    terminal = setup(home | {"LANG": language}, *ALL[1:], "--collector", "none", "--start", "nothing")
+    terminal = setup(home | {"LANG": language}, *ALONE[1:], "--unmetered")
 
     terminal.answer(questions[0], "?")
     for question in questions:
@@ -211,7 +216,7 @@ def test_risky_services_are_confirmed_apart(home: dict[str, str], tmp_path: Path
     terminal.answer("Contact these from your line?", "no")
     terminal.answer(SERVICES, "line tor")
     terminal.answer("Contact these from your line?", "yes")
-    for question, answer in ((COLLECTOR, ""), (START, ""), (LAST, "yes")):
+    for question, answer in ((COLLECTOR, ""), (METERED, ""), (START, ""), (LAST, "yes")):
         terminal.answer(question, answer)
 
     assert terminal.end()[0] == 0
@@ -222,11 +227,13 @@ def test_risky_services_are_confirmed_apart(home: dict[str, str], tmp_path: Path
 def test_an_answer_given_as_an_option_is_not_asked(home: dict[str, str], tmp_path: Path) -> None:
     terminal = setup(home, "--asn", "64501", "--services", "line", "--collector", "none")
 
-    status, text = answered(terminal, ("yes", "KZ", "", "yes"), (CONSENT, COUNTRY, START, LAST))
+    status, text = answered(terminal, ("yes", "KZ", "yes", "", "yes"), (CONSENT, COUNTRY, METERED, START, LAST))
 
     assert status == 0
     assert ASN not in text
     assert settings_of(tmp_path)["network"] == {"asn": 64501, "country": "KZ"}
+    assert settings_of(tmp_path)["budget"] == {"preset": "metered"}
+    assert "The budget ends it at 500 MB a month" in text
 
 
 def test_without_a_terminal_all_answers_are_options(home: dict[str, str], tmp_path: Path) -> None:
@@ -252,7 +259,7 @@ def test_an_existing_file_is_edited_and_its_differences_are_shown(home: dict[str
     assert b"--force" in refused.stderr
     assert path.read_text() == text
     terminal = setup(home)
-    status, printed = answered(terminal, ("yes", "64500", "", "line", "", "", "yes"))
+    status, printed = answered(terminal, ("yes", "64500", "", "line", "", "", "", "yes"))
 
     assert status == 0
     assert "network.asn = 64500  (was 64499)" in printed
@@ -271,7 +278,7 @@ def test_running_it_again_offers_what_the_settings_have(home: dict[str, str], tm
     probe("setup", *ALONE, **home)
     before = (tmp_path / "config/probe/probe.toml").read_text()
 
-    status, text = answered(setup(home), ("yes", "", "", "", "", "", "yes"))
+    status, text = answered(setup(home), ("yes", "", "", "", "", "", "", "yes"))
 
     assert status == 0
     assert "stays as it is" in text
@@ -298,9 +305,9 @@ def test_nothing_is_contacted_before_the_last_yes(home: dict[str, str], tmp_path
         server.setblocking(False)
         origin = f"http://127.0.0.1:{server.getsockname()[1]}"
         terminal = setup(home)
-        questions = (*QUESTIONS[:4], COLLECTOR, TOKEN, START)
+        questions = (*QUESTIONS[:4], COLLECTOR, TOKEN, METERED, START)
         for question, answer in zip(
-            questions, ("yes", "0", "-", "line", origin, "secret-token", "nothing"), strict=True
+            questions, ("yes", "0", "-", "line", origin, "secret-token", "no", "nothing"), strict=True
         ):
             terminal.answer(question, answer)
         terminal.wait_for(LAST)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from probe.cli.dialogue import SetupStoppedError, ask, ask_secret, confirm
+from probe.cli.dialogue import SetupStoppedError, ask, ask_secret, confirm, read_yes_or_no
 from probe.errors import UsageError
 
 
@@ -69,3 +69,9 @@ def test_only_the_whole_word_agrees(lines: list[str], expected: bool, typed: Cal
     typed(*lines)
 
     assert confirm("Sure?", about="") is expected
+
+
+def test_a_less_weighty_answer_may_be_a_letter() -> None:
+    assert [read_yes_or_no(text) for text in ("y", "YES", "n", "No")] == [True, True, False, False]
+    with pytest.raises(UsageError, match="write yes or no"):
+        read_yes_or_no("")

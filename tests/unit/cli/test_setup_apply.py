@@ -12,7 +12,7 @@ from probe.settings import load_file
 
 ANSWERS = SetupAnswers(
     asn=1, country="RU", services=("line",), collector="https://c.example", token="", token_file="", state=None,
-    start="nothing",
+    metered=False, start="nothing",
 )  # fmt: skip
 
 
@@ -51,6 +51,15 @@ def test_state_and_token_file_are_written_only_where_they_are_given() -> None:
     more = changes(load_file(None, {}), ANSWERS._replace(state="/s", token_file="/t"))
 
     assert set(more) - set(found) == {("agent", "state"), ("agent", "token_file")}
+
+
+def test_a_metered_line_gets_the_preset_and_loses_it_again() -> None:
+    unmetered, metered = load_file(None, {}), load_file(None, {}, {"budget.preset": "metered"})
+
+    assert changes(unmetered, ANSWERS._replace(metered=True))["budget", "preset"] == "metered"
+    assert changes(metered, ANSWERS)["budget", "preset"] == "none"
+    assert ("budget", "preset") not in changes(unmetered, ANSWERS)
+    assert ("budget", "preset") not in changes(metered, ANSWERS._replace(metered=True))
 
 
 def test_the_settings_of_a_text_are_checked() -> None:
