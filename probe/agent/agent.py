@@ -20,6 +20,7 @@ import msgspec
 from probe import __version__
 from probe.agent import control_facts, hit_list, round_report, services, traffic_budget
 from probe.agent.batching import RoundFindings, make_batches
+from probe.agent.cost import anchors_of_round
 from probe.agent.identity import read_enrolment, write_private_file
 from probe.agent.look_book import LookBook, look_terms
 from probe.agent.outbox import AgentState, LastReport, Outbox
@@ -195,7 +196,9 @@ class Agent:
     def affords_round(self) -> bool:
         """Whether the traffic budget allows a round now; where not, says so once, and gives a sign of life."""
         now = self.context.clock.now()
-        affords = affordable(traffic_budget.allowance(self.account, self.settings.agent.interval, now))
+        affords = affordable(
+            traffic_budget.allowance(self.account, self.settings.agent.interval, now), anchors_of_round(self.settings)
+        )
         if not affords:
             if not self._lacks_budget:
                 log.warning("rounds are left out: the traffic budget is used up, or the later rounds need the rest")
@@ -228,6 +231,7 @@ class Agent:
             timed=timed,
             now=start.timestamp(),
             random=self.context.random,
+            anchors=anchors_of_round(self.settings),
             samples=self._watchlist.samples,
         )
 

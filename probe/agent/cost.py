@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from functools import reduce
 from typing import NamedTuple
 
 from probe.agent.look_book import look_terms
@@ -154,6 +155,11 @@ def _of_anchors(settings: Settings, rounds: float) -> Iterator[DailyCost]:
         if number := sum(url.startswith(f"{scheme}:") for url, _ in anchors):
             looks = LOOKS_A_ROUND * part.count(scheme) * rounds
             yield DailyCost(f"anchor {scheme}", number, looks, cost.times(looks))
+
+
+def anchors_of_round(settings: Settings) -> Cost:
+    """The cost of the anchors of one round."""
+    return reduce(Cost.plus, (one.cost for one in _of_anchors(settings, 1.0)), NO_COST)
 
 
 def _of_ranges(settings: Settings, watchlist: Watchlist, rounds: float) -> Iterator[DailyCost]:

@@ -26,8 +26,6 @@ from probe.session.pass_glances import RoundLooks
 
 COST_MARGIN = 1.5
 """Factor on the expected cost of a look: what is failing, and pages that are heavier than most, cost more."""
-ANCHORS_COST = Cost(2 * 81.0, 2 * 22_200.0, 2 * 12.0)
-"""The anchors of a round: three before the targets, three after them (`probe.agent.cost.ANCHOR_COST`)."""
 
 
 class RoundChoice(NamedTuple):
@@ -69,6 +67,7 @@ def choose(
     timed: bool,
     now: float,
     random: Random,
+    anchors: Cost,
     samples: Mapping[str, int],
 ) -> RoundChoice:
     """The targets of a round that begins now.
@@ -81,16 +80,17 @@ def choose(
         timed: whether the round has a time limit.
         now: Unix seconds.
         random: for the order of those that are alike.
+        anchors: what the anchors of a round cost.
         samples: range -> how many of its addresses are measured.
     """
     expected = [_expected(item, looks, samples) for item in targets]
-    whole = ANCHORS_COST
+    whole = anchors
     for cost in expected:
         whole = whole.plus(cost)
     if not timed and (allowance is None or _fits(whole, allowance)):
         return RoundChoice(list(targets), looks, ordered=False, left_out=0)
     order = _order(targets, ranks, now, random)
-    chosen = [targets[number] for number in _affordable_part(order, expected, allowance)]
+    chosen = [targets[number] for number in _affordable_part(order, expected, anchors, allowance)]
     kept = {text for text, _ in chosen}
     first = frozenset(text for text in kept if text in ranks.failing)
     glance = {text: known for text, known in looks.glance.items() if text in kept}
@@ -98,9 +98,11 @@ def choose(
     return RoundChoice(chosen, looks, ordered=True, left_out=len(targets) - len(chosen))
 
 
-def _affordable_part(order: Sequence[int], expected: Sequence[Cost], allowance: Cost | None) -> Iterator[int]:
+def _affordable_part(
+    order: Sequence[int], expected: Sequence[Cost], anchors: Cost, allowance: Cost | None
+) -> Iterator[int]:
     """The positions whose looks the allowance covers, in this order; a cheaper look may follow one that is too dear."""
-    together = ANCHORS_COST
+    together = anchors
     for number in order:
         more = together.plus(expected[number])
         if allowance is None or _fits(more, allowance):
@@ -137,6 +139,6 @@ def _fits(cost: Cost, allowance: Cost) -> bool:
     return all(one <= most for one, most in zip(cost, allowance, strict=True))
 
 
-def affordable(allowance: Cost | None) -> bool:
-    """Whether a round is worth its anchors: where the allowance has room for them and as much again."""
-    return allowance is None or _fits(ANCHORS_COST.plus(ANCHORS_COST), allowance)
+def affordable(allowance: Cost | None, anchors: Cost) -> bool:
+    """Whether a round is worth its anchors: where the allowance has room for them, and for as much again or a look."""
+    return allowance is None or _fits(anchors.plus(anchors).plus(GLANCE_COST["tcp"]), allowance)

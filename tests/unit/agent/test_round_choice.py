@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from probe.agent.cost import Cost
-from probe.agent.round_choice import ANCHORS_COST, COST_MARGIN, RoundChoice, TargetRanks, affordable, choose
+from probe.agent.round_choice import COST_MARGIN, RoundChoice, TargetRanks, affordable, choose
 from probe.model.target import TargetText, parse
 from probe.session.pass_glances import RoundLooks
 
@@ -14,6 +14,7 @@ TARGETS: list[TargetText] = [(text, parse(text)) for text in (f"tcp://192.0.2.{l
 TEXTS = [text for text, _ in TARGETS]
 LOOKED = {text: int(NOW) - 600 + 10 * number for number, text in enumerate(TEXTS)}
 LOOKS = RoundLooks(glance=dict.fromkeys(TEXTS, ()))
+ANCHORS = Cost(162, 44_400, 24)
 ENOUGH = Cost(10**9, 10**9, 10**9)
 
 
@@ -30,6 +31,7 @@ def chosen(
         timed=timed,
         now=NOW,
         random=Random(1),
+        anchors=ANCHORS,
         samples={},
     )
 
@@ -57,7 +59,7 @@ def test_what_was_not_looked_at_for_a_day_goes_before_services() -> None:
 
 def test_what_the_allowance_does_not_cover_is_left_out_and_counted() -> None:
     """A glance over TCP costs four packets; there is room for three targets."""
-    allowance = Cost(ANCHORS_COST.packets + 3.5 * 4 * COST_MARGIN, 10**9, 10**9)
+    allowance = Cost(ANCHORS.packets + 3.5 * 4 * COST_MARGIN, 10**9, 10**9)
 
     found = chosen(allowance, failing=(TEXTS[0],))
 
@@ -67,6 +69,6 @@ def test_what_the_allowance_does_not_cover_is_left_out_and_counted() -> None:
 
 
 def test_a_round_must_be_worth_its_anchors() -> None:
-    assert affordable(None)
-    assert affordable(ENOUGH)
-    assert not affordable(ANCHORS_COST)
+    assert affordable(None, ANCHORS)
+    assert affordable(ENOUGH, ANCHORS)
+    assert not affordable(ANCHORS, ANCHORS)
