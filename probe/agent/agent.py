@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf
 from pathlib import Path
 from random import Random
@@ -45,6 +46,7 @@ from probe.traffic_account import WireTraffic
 if TYPE_CHECKING:
     from probe.agent.collector_client import CollectorClient
     from probe.agent.delivery import UploadResult
+    from probe.agent.further_collectors import FurtherCollectors, RoundCopy
     from probe.agent.uplink import Uplink
 
 log = logging.getLogger(__name__)
@@ -79,9 +81,10 @@ class Agent:
         watchlist: the targets.
         outbox: open; the caller closes it.
         context: folder, clock, random numbers, the stop.
+        further: collectors beside the first; None for none.
 
     Attributes:
-        settings, context: as given.
+        settings, context, further: as given.
         timetable: of its settings.
         account: counts the traffic against the budgets.
         next_round: decides when the next round starts; called once in a round. None for a single round.
@@ -90,8 +93,16 @@ class Agent:
         SettingsError: the settings' schedule is bad.
     """
 
-    def __init__(self, settings: Settings, watchlist: Watchlist, outbox: Outbox, context: AgentContext) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        watchlist: Watchlist,
+        outbox: Outbox,
+        context: AgentContext,
+        further: FurtherCollectors | None = None,
+    ) -> None:
         self.settings = settings
+        self.further = further
         self.context = context
         self.timetable = timetable_of(settings)
         self.next_round: Callable[[], datetime] | None = None
@@ -285,7 +296,8 @@ class Agent:
         """Store the detector's state, the look book and the batches of a round in one transaction."""
         now = self.context.clock.now()
         self._detector.drop_unwatched(watched, now)
-        findings, reports = self._findings(result, now)
+        reported = self._outbox.last_reports()
+        findings, reports = self._findings(result, now, reported)
         measured = {  # the end of the round: the last address may have been asked just now
             text: now for text, target in self._watchlist.targets
             if isinstance(target, RangeTarget) and text in result.verdicts
@@ -306,17 +318,30 @@ class Agent:
             watched=watched,
             max_bytes=self.settings.agent.outbox_bytes,
             notes={**traffic, "round": round_note, "version": __version__, "control": self._coverage},
+            copies=[] if self.further is None else self.further.copies(partial(self._copy, result, watched, now)),
             history=round_report.history_of(result, watched, timedelta(days=self.settings.agent.history_days)),
         )
         self._state, self._looks = state, book
+        if self.further is not None:
+            self.further.take()
         if measured and self.settings.agent.role == "control":
             self._hit_list = hit_list.updated(self._hit_list, (result.verdicts[text] for text in measured))
             hit_list.write(self.context.folder, self._hit_list)
         self._write_heartbeat(now, result.report.state)
 
-    def _findings(self, result: RoundResult, now: datetime) -> tuple[RoundFindings, Mapping[str, LastReport]]:
+    def _copy(
+        self, result: RoundResult, watched: frozenset[str], now: datetime, reported: Mapping[str, LastReport]
+    ) -> RoundCopy:
+        """What the round reports to a further collector with these last reports."""
+        from probe.agent.further_collectors import RoundCopy  # noqa: PLC0415 - only where there are any
+
+        findings, reports = self._findings(result, now, reported)
+        return RoundCopy(batches=self._made(findings, now), reports=dict(reports), watched=watched, time=now)
+
+    def _findings(
+        self, result: RoundResult, now: datetime, reported: Mapping[str, LastReport]
+    ) -> tuple[RoundFindings, Mapping[str, LastReport]]:
         """The findings to report of the round, and the last report of each target that they are about."""
-        reported = self._outbox.last_reports()
         if self.settings.agent.role == "control":
             repeat = self.settings.agent.control_repeat
             return round_report.of_control(result, reported=reported, repeat=repeat, now=now)
@@ -331,8 +356,9 @@ class Agent:
         )
 
     def _batches(self, findings: RoundFindings, now: datetime) -> tuple[Batch, ...]:
-        if not self.collector_urls:
-            return ()
+        return self._made(findings, now) if self.collector_urls else ()
+
+    def _made(self, findings: RoundFindings, now: datetime) -> tuple[Batch, ...]:
         network = Network(asn=self.settings.network.asn, country=self.settings.network.country)
         return make_batches(findings, sent=now, interval=self.settings.agent.interval, network=network)
 

@@ -68,7 +68,7 @@ class ControlRounds:
         context, settings = self._agent.context, self._agent.settings
         await self._wait()
         self._start = context.clock.monotonic()
-        async with Session(settings, context.clock, limit_traffic=True) as session:
+        async with Session(settings, context.clock, limit_traffic=True, account=self._agent.account) as session:
             await self._agent.run_round(session, None)
         result = await send_all(self._outbox, self._send, context.clock, where="the collector's own control")
         if result.problem:

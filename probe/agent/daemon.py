@@ -13,7 +13,7 @@ import logging
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from probe.agent import watchlist
 from probe.agent.agent import Agent, AgentContext
@@ -23,16 +23,19 @@ from probe.agent.pause_file import read_pause, wait_for_pause, wait_for_resume
 from probe.agent.round import RoundResult
 from probe.agent.round_timer import RoundTimer
 from probe.agent.scheduler import first_delay
-from probe.agent.sender import Sender
+from probe.agent.sender import Destination, Sender
 from probe.agent.state_file import STATE_FILE
 from probe.agent.systemd import notify, watchdog
 from probe.agent.timetable import timetable_of
 from probe.errors import ExitStatus, ProbeError, UsageError
 from probe.model.transition import Transition
 from probe.model.verdict import VantageState
-from probe.session.concurrency import finish_unless, finish_within
+from probe.session.concurrency import finish_unless
 from probe.session.session import Session
 from probe.settings import Settings
+
+if TYPE_CHECKING:
+    from probe.agent.further_collectors import FurtherCollectors
 
 log = logging.getLogger(__name__)
 
@@ -70,22 +73,21 @@ async def run_once(settings: Settings, context: AgentContext, show: ShowTransiti
 async def _do_single_round(settings: Settings, context: AgentContext, show: ShowTransition) -> tuple[ExitStatus, str]:
     """Do the round of `run_once`."""
     with FolderLock(context.folder), Outbox(context.folder / STATE_FILE) as outbox, _signals(context.stopping):
-        agent = Agent(settings, watchlist.load(settings), outbox, context)
         async with contextlib.AsyncExitStack() as stack:
-            client = await stack.enter_async_context(agent.collector_client()) if agent.collector_urls else None
+            further = stack.enter_context(_further_collectors(settings, outbox, context))
+            agent = Agent(settings, watchlist.load(settings), outbox, context, further)
+            destinations = await _destinations(stack, agent, outbox)
             session = await _open_session(stack, agent, context)
             if not agent.affords_round():
                 return ExitStatus.OK, ""
-            result = await agent.run_round(session, client)
-            problem = ""
-            if client is None:
+            result = await agent.run_round(session, destinations[0].client if agent.collector_urls else None)
+            if not destinations:
                 _show_transitions(result, show)
-            else:
-                sent = await finish_within(agent.upload(client), context.stopping, LAST_UPLOAD_SECONDS)
-                problem = "stopped before everything was sent" if sent is None else sent.problem
+            uploads = (one.upload(context.stopping, LAST_UPLOAD_SECONDS) for one in destinations)
+            problem = "; ".join(filter(None, await asyncio.gather(*uploads)))
             agent.close_account()
         if problem:
-            return ExitStatus.NOT_ALL_WELL, f"{problem}; {outbox.unsent_count()} batches wait for the next run"
+            return ExitStatus.NOT_ALL_WELL, problem
         offline = result.report.state == VantageState.OFFLINE
         return (ExitStatus.OFFLINE if offline else ExitStatus.OK), ""
 
@@ -108,8 +110,9 @@ async def run_daemon(load: Callable[[], Settings], context: AgentContext, show: 
         Outbox(context.folder / STATE_FILE) as outbox,
         _signals(context.stopping, reload),
         watchdog(),
+        _further_collectors(settings, outbox, context) as further,
     ):
-        agent = Agent(settings, watchlist.load(settings), outbox, context)
+        agent = Agent(settings, watchlist.load(settings), outbox, context, further)
         notify("READY=1")
         longest, draw = settings.agent.start_delay, context.random.random()
         delay = first_delay(longest=longest, terminal=context.terminal, draw=draw)
@@ -123,7 +126,7 @@ async def run_daemon(load: Callable[[], Settings], context: AgentContext, show: 
                 raise _first_error(group) from group
             delay = 0.0
             if reload.is_set():
-                agent = _reloaded(agent, load, outbox, context)
+                agent = _reloaded(agent, load, outbox, context, further)
         notify("STOPPING=1")
 
 
@@ -166,6 +169,29 @@ async def _open_session(stack: contextlib.AsyncExitStack, agent: Agent, context:
     return session
 
 
+@contextlib.contextmanager
+def _further_collectors(
+    settings: Settings, outbox: Outbox, context: AgentContext
+) -> Iterator[FurtherCollectors | None]:
+    """The collectors beside the first, open; None where there are none."""
+    if not settings.agent.further_collectors:
+        yield None
+        return
+    from probe.agent.further_collectors import FurtherCollectors  # noqa: PLC0415 - few agents have any
+
+    with FurtherCollectors(settings, outbox, context.folder, context.clock) as further:
+        yield further
+
+
+async def _destinations(stack: contextlib.AsyncExitStack, agent: Agent, outbox: Outbox) -> list[Destination]:
+    """The collectors with their clients, which the stack closes; the agent's own is the first where it has one."""
+    found = []
+    if agent.collector_urls:
+        found.append(Destination(await stack.enter_async_context(agent.collector_client()), agent, outbox))
+    others = [(await stack.enter_async_context(one.client()), one) for one in agent.further or ()]
+    return [*found, *(Destination(client, one, one.outbox) for client, one in others)]
+
+
 async def _run_rounds(
     agent: Agent,
     outbox: Outbox,
@@ -178,11 +204,12 @@ async def _run_rounds(
     """Do rounds under one set of settings until a stop or a reload, and upload beside them; begin after the delay."""
     async with contextlib.AsyncExitStack() as stack:
         session = await _open_session(stack, agent, context)
-        client = await stack.enter_async_context(agent.collector_client()) if agent.collector_urls else None
-        sender = None if client is None else Sender(agent, client, context)
+        destinations = await _destinations(stack, agent, outbox)
+        client = destinations[0].client if agent.collector_urls else None
+        senders = [Sender(agent, one, context) for one in destinations]
         timer, draw = RoundTimer(agent.settings, agent.timetable, context.clock), context.random.random
         async with asyncio.TaskGroup() as group:
-            sending = group.create_task(sender.run()) if sender is not None else None
+            sending = [group.create_task(one.run()) for one in senders]
             timer.first(delay, draw())
             while await timer.wait(draw(), context.stopping, reload):
                 start = context.clock.monotonic()
@@ -190,25 +217,31 @@ async def _run_rounds(
                 if not agent.affords_round():
                     continue
                 result = await agent.run_round(session, client)
-                if sender is None:
+                if not senders:
                     _show_transitions(result, show)
-                else:
-                    sender.new_batches.set()
+                for one in senders:
+                    one.new_batches.set()
                 notify(f"STATUS=last round {result.report.state}, next {timer.moment:%H:%M:%S} UTC")
-            if sending is not None:
-                sending.cancel()
-        if client is not None and outbox.unsent_count() and not agent.is_quiet():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAST_UPLOAD_SECONDS):
-                    await agent.upload(client)
+            for task in sending:
+                task.cancel()
+        left = [one for one in destinations if one.outbox.unsent_count() and not agent.is_quiet()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_UPLOAD_SECONDS):
+                await asyncio.gather(*(one.source.upload(one.client) for one in left))
         agent.close_account()
 
 
-def _reloaded(agent: Agent, load: Callable[[], Settings], outbox: Outbox, context: AgentContext) -> Agent:
+def _reloaded(
+    agent: Agent,
+    load: Callable[[], Settings],
+    outbox: Outbox,
+    context: AgentContext,
+    further: FurtherCollectors | None,
+) -> Agent:
     """An agent under the settings as they are now; the same agent where they are wrong."""
     try:
         settings = load()
-        renewed = Agent(settings, watchlist.load(settings), outbox, context)
+        renewed = Agent(settings, watchlist.load(settings), outbox, context, further)
     except UsageError as error:
         log.error("settings not reloaded, the old ones hold: %s", error)  # noqa: TRY400 - one line, no stack
         return agent

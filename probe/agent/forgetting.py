@@ -19,6 +19,7 @@ from probe.agent.agent import HEARTBEAT_FILE
 from probe.agent.collector_client import FORGET_PATH, CollectorClient
 from probe.agent.control_facts import CONTROL_FILE, CONTROL_STAMP_FILE
 from probe.agent.enrolment import origin_of
+from probe.agent.further_collectors import FOLDER as FURTHER_FOLDER
 from probe.agent.hit_list import HIT_LIST_FILE
 from probe.agent.identity import ENROLMENT_FILE, KEY_FILE, SigningKey, read_enrolment, write_private_file
 from probe.agent.lock import LOCK_FILE, FolderLock
@@ -39,8 +40,8 @@ FOLDER_FILES = (
 """Files of the agent in its state folder. Others are not ours to delete: the folder may be somebody's home."""
 TEMPORARY_FILES = "*.*.new"
 """What an interrupted write leaves behind (`identity.write_private_file`)."""
-SUBFOLDERS = ("pcap", "lists")
-"""Captured packets, and downloaded lists."""
+SUBFOLDERS = ("pcap", "lists", FURTHER_FOLDER)
+"""Captured packets, downloaded lists, what further collectors get."""
 
 
 class PendingRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,9 +84,14 @@ def make_requests(folder: Path, settings: Settings) -> tuple[PendingRequest, ...
         StateError: the enrolment cannot be read.
     """
     collectors = _collectors(folder, settings)
-    return tuple(
-        _request(SigningKey(seed), origin, urls) for seed in _seeds(folder) for origin, urls in collectors.items()
-    )
+    first = [_request(SigningKey(seed), origin, urls) for seed in _seeds(folder) for origin, urls in collectors.items()]
+    further = [
+        _request(SigningKey(seed), enrolment.origin, (enrolment.url or enrolment.origin,))
+        for one in sorted((folder / FURTHER_FOLDER).glob("*"))
+        if (enrolment := read_enrolment(one)) is not None
+        for seed in _seeds(one)
+    ]
+    return (*first, *further)
 
 
 def _request(key: SigningKey, origin: str, urls: tuple[str, ...]) -> PendingRequest:

@@ -25,6 +25,7 @@ from types import TracebackType
 import msgspec
 
 from probe.agent.batch_table import BatchTable, Dropped
+from probe.agent.copy_table import CopyTable
 from probe.agent.outbox_bound import Drops, shrink
 from probe.agent.state_file import StateFile
 from probe.agent.verdict_history import RoundHistory, VerdictHistory
@@ -112,6 +113,7 @@ class Outbox:
         self._file = StateFile(path, max_pages=max_pages)
         self._db = self._file.connection
         self._batches = BatchTable(self._db)
+        self.copies = CopyTable(self._db)
         self.history = VerdictHistory(self._db)
         self._over_bound = False
 
@@ -153,6 +155,7 @@ class Outbox:
         max_bytes: int = 0,
         notes: Mapping[str, object] | None = None,
         history: RoundHistory | None = None,
+        copies: Sequence[tuple[str, bytes]] = (),
     ) -> None:
         """Write a round, whole or not at all.
 
@@ -165,6 +168,7 @@ class Outbox:
             max_bytes: bound on all batches together; 0: no bound.
             notes: for `probe status`.
             history: what the round adds to the history of verdicts.
+            copies: (origin, report) of further collectors.
 
         Raises:
             StorageError: the disk is full or cannot be written; nothing has changed.
@@ -175,9 +179,9 @@ class Outbox:
             self._write_state(msgspec.structs.replace(state, measured=measured), following)
             self._write_reports(reports, watched)
             self._delete_acknowledged(now)
-            if max_bytes:
-                self._apply_bound(max_bytes, now)
+            self._apply_bound(max_bytes, now)
             self._file.write_notes(notes or {})
+            self.copies.add(copies)
             if history is not None:
                 self.history.add(history, now)
 
@@ -218,7 +222,7 @@ class Outbox:
         )
 
     def _apply_bound(self, max_bytes: int, now: datetime) -> None:
-        drops = shrink(self._batches, max_bytes)
+        drops = shrink(self._batches, max_bytes) if max_bytes else Drops()
         if drops.batches:  # numbers are missing now
             self._renumber()
         over_bound = drops != Drops()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from probe.agent.agent import Agent, AgentContext
 from probe.agent.scheduler import back_off
@@ -14,6 +14,7 @@ from probe.session.concurrency import finish_within, pause_until, stop_after
 if TYPE_CHECKING:
     from probe.agent.collector_client import CollectorClient
     from probe.agent.delivery import UploadResult
+    from probe.agent.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +25,49 @@ TOKEN_CHECK_SECONDS = 60.0
 """Between two looks at the token file of an agent that was revoked."""
 
 
+class UploadSource(Protocol):
+    """What is uploaded to one collector: the agent itself, or a further collector of it."""
+
+    async def upload(self, client: CollectorClient) -> UploadResult:
+        """Upload what waits."""
+
+    def has_new_token(self) -> bool:
+        """Whether an agent that was refused for good has been given a new token."""
+
+
+class Destination(NamedTuple):
+    """A collector, and what waits for it."""
+
+    client: CollectorClient
+    source: UploadSource
+    outbox: Outbox
+
+    async def upload(self, stopping: asyncio.Event, seconds: float) -> str:
+        """Upload what waits; a stop leaves it that many seconds. What is wrong, empty when nothing is.
+
+        Raises:
+            StorageError: an acknowledgement cannot be stored.
+        """
+        sent = await finish_within(self.source.upload(self.client), stopping, seconds)
+        problem = "stopped before everything was sent" if sent is None else sent.problem
+        return f"{problem}; {self.outbox.unsent_count()} batches wait for the next run" if problem else ""
+
+
 class Sender:
     """Uploads whenever there are new batches; a collector that does not answer never delays a round.
 
     Args:
-        agent: has the outbox.
-        client: open.
+        agent: has the timetable.
+        destination: the collector, and what is uploaded to it.
         context: clock and random numbers.
 
     Attributes:
         new_batches: set it when the outbox has new batches; set at first, for what an earlier run left.
     """
 
-    def __init__(self, agent: Agent, client: CollectorClient, context: AgentContext) -> None:
+    def __init__(self, agent: Agent, destination: Destination, context: AgentContext) -> None:
         self._agent = agent
-        self._client = client
+        self._destination = destination
         self._clock = context.clock
         self._random = context.random
         self._failures = 0
@@ -70,12 +99,12 @@ class Sender:
         while True:
             await pause_until(self._clock, timetable.allowed(self._clock.now()))
             async with stop_after(self._clock, timetable.seconds_left(self._clock.now()), never) as ending:
-                result = await finish_within(self._agent.upload(self._client), ending, 0.0)
+                result = await finish_within(self._destination.source.upload(self._destination.client), ending, 0.0)
             if result is not None:
                 return result
 
     async def _wait_for_token(self) -> None:
-        while not self._agent.has_new_token():
+        while not self._destination.source.has_new_token():
             await self._clock.sleep(max(TOKEN_CHECK_SECONDS, MIN_BACK_OFF_SECONDS * self._clock.rate))
 
     async def _back_off(self, result: UploadResult) -> None:

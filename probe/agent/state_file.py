@@ -72,6 +72,12 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX last_evidence_time ON last_evidence (time, size);
     """,
+    """
+    CREATE TABLE round_copy (                        -- what further collectors' outboxes have not taken (`copy_table`)
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        origin TEXT NOT NULL, body BLOB NOT NULL
+    ) STRICT;
+    """,
 )
 """Scripts, each run once, in order. The file's `user_version` is the number of scripts that have been run."""
 

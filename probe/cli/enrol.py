@@ -11,6 +11,7 @@ import click
 
 from probe.agent.collector_client import CollectorClient
 from probe.agent.enrolment import enrol, origin_of
+from probe.agent.further_collectors import folder_of
 from probe.agent.identity import Enrolment, read_enrolment
 from probe.cli import examples
 from probe.clock import Clock
@@ -39,6 +40,8 @@ def command(url: str, *, token_file: str, role: str | None, again: bool, config:
     """
     settings = load(config, os.environ, {"agent.role": role})
     folder = state_folder(settings.agent.state, os.environ)
+    if origin_of(url) in map(origin_of, settings.agent.further_collectors):
+        folder = folder_of(folder, origin_of(url))
     known = read_enrolment(folder)
     if known is not None and known.origin == origin_of(url) and not again:
         sys.stdout.write(f"already enrolled at {known.origin} as {known.agent}\n")

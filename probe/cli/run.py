@@ -123,6 +123,7 @@ def _show(settings: Settings, *, listing: bool) -> int:
         read_control_file(Path(settings.agent.control))
     enrolment = read_enrolment(state_folder(settings.agent.state, os.environ))
     collectors = settings.agent.collectors or ((enrolment.origin,) if enrolment is not None else ())
+    collectors += settings.agent.further_collectors
     if listing:
         for line in listing_lines(settings, watched, collectors):
             sys.stdout.write(line + "\n")

@@ -67,6 +67,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     stretch_after: Period
     collectors: Urls
     token_file: Text
+    further_collectors: Urls
+    further_token_files: Texts
     ca_file: Text
     uplink_timeout: Seconds
     outbox_bytes: Count

@@ -16,6 +16,7 @@ from probe.agent.collector_client import CollectorClient
 from probe.agent.daemon import run_once
 from probe.agent.enrolment import enrol
 from probe.agent.forgetting import PENDING_FILE, erase_folder, keep_pending, read_pending, remove_folder, send_request
+from probe.agent.further_collectors import folder_of
 from probe.agent.identity import KEY_FILE, Enrolment, load_or_create_key, read_enrolment, write_enrolment
 from probe.agent.lock import FolderLock
 from probe.clock import Clock
@@ -123,6 +124,19 @@ async def test_a_collector_of_an_earlier_enrolment_is_asked_with_the_earlier_key
 
         assert [await send_request(one, chosen) for one in requests] == ["", ""]
         assert await collector.store.read(agents.agents) == []
+
+
+def test_a_further_collector_is_asked_with_the_key_that_it_knows(tmp_path: Path) -> None:
+    """Its outbox, key and enrolment are deleted with the rest."""
+    own = folder_of(tmp_path, "https://two.example")
+    key = load_or_create_key(own)
+    write_enrolment(own, Enrolment(agent="a", origin="https://two.example", url="", role="vantage", time=NOON))
+
+    (request,) = erase_folder(tmp_path, settings(tmp_path), tell=True)
+
+    assert (request.origin, request.urls) == ("https://two.example", ("https://two.example",))
+    assert key.public in request.body
+    assert not own.exists()
 
 
 def test_nobody_is_asked_for_an_agent_that_never_had_a_key(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from probe.agent.agent import Agent
+from probe.agent.collector_client import CollectorClient
 from probe.agent.outbox import AgentState, Outbox
-from probe.agent.sender import Sender
+from probe.agent.sender import Destination, Sender
 from probe.agent.state_file import STATE_FILE
 from probe.agent.watchlist import Watchlist
 from probe.formats.batch import Batch, RoundReport
@@ -34,6 +35,10 @@ class UploadSetup:
         self.tiny = tiny
         self.outbox = outbox
         self.agent = agent
+
+    def to(self, client: CollectorClient) -> Destination:
+        """The collector as where the outbox goes."""
+        return Destination(client, self.agent, self.outbox)
 
     def add(self) -> None:
         """Put one more batch into the outbox."""
@@ -60,7 +65,7 @@ async def setup(tmp_path: Path) -> AsyncIterator[UploadSetup]:
 
 async def test_batches_of_an_earlier_run_are_sent_at_once_and_new_ones_when_they_are_made(setup: UploadSetup) -> None:
     async with setup.agent.collector_client() as collector:
-        sender = Sender(setup.agent, collector, setup.agent.context)
+        sender = Sender(setup.agent, setup.to(collector), setup.agent.context)
         task = asyncio.create_task(sender.run())
         await setup.drained()
         setup.add()
@@ -83,7 +88,7 @@ async def test_a_collector_that_fails_is_logged_once_and_once_when_it_answers_ag
 
     setup.tiny.script = busy
     async with setup.agent.collector_client() as collector:
-        task = asyncio.create_task(Sender(setup.agent, collector, setup.agent.context).run())
+        task = asyncio.create_task(Sender(setup.agent, setup.to(collector), setup.agent.context).run())
         await until(lambda: "collector answers again" in caplog.text)
         task.cancel()
 
@@ -104,7 +109,7 @@ async def test_a_revoked_agent_sends_nothing_until_it_has_a_new_token_and_then_e
 
     setup.tiny.script = refuse_first
     async with setup.agent.collector_client() as collector:
-        task = asyncio.create_task(Sender(setup.agent, collector, setup.agent.context).run())
+        task = asyncio.create_task(Sender(setup.agent, setup.to(collector), setup.agent.context).run())
         await until(lambda: "nothing more is sent" in caplog.text)
         assert not setup.agent.has_new_token()
         assert (len(setup.tiny.heard), setup.outbox.unsent_count()) == (1, 1)

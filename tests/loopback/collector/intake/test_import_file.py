@@ -47,6 +47,30 @@ async def test_a_file_is_stored_once_whatever_way_its_batches_come(server: Serve
     assert abs(presence.start / 1000 - made.timestamp()) < 1
 
 
+async def test_a_backlog_is_taken_in_linear_time(server: Server, enrolled: Enrolled) -> None:
+    """Counted in steps of SQLite's machine: a batch costs as much after a thousand others as after fifty."""
+    agent, made = await enrolled(), NOW - timedelta(days=6)
+    counted = [0]
+
+    def step() -> int:
+        counted[0] += 1
+        return 0
+
+    server.collector.store._connection.set_progress_handler(step, 1)  # type: ignore[attr-defined]
+    costs: list[float] = []
+    for size in (50, 1000, 50):
+        batches = []
+        for number in range(size):
+            start = made + (agent.seq + number) * timedelta(minutes=5)
+            target = f"https://t{number % 7}.example/"
+            batches.append(exported(agent, agent.batch(rounds=rounds(start, 1), settled=(settled(target, made),))))
+        before = counted[0]
+        assert (await import_batches(server.collector, batches)).new == size
+        costs.append((counted[0] - before) / size)
+
+    assert costs[2] < 1.5 * costs[0], costs
+
+
 async def test_batches_that_cannot_be_stored_are_named_and_the_others_are_stored(
     server: Server, enrolled: Enrolled
 ) -> None:
