@@ -227,7 +227,7 @@ class AnchorFetcher:
         step = Fetch(url=url, address=address, body_limit=0 if url.startswith("https:") else MAX_CLEAR_BODY_BYTES)
         async with self._tools.pace.slot(address, urgent=True, exclusive=False):
             await fetch_in_slot(step, self._tools, Timestamps(0, step.position), seen.append)
-        shown = self._tools.own_addresses.removed(tuple(seen))
+        shown = self._tools.without_own_addresses(tuple(seen))
         result = self._classify(url, shown)._replace(over_ipv6=":" in address)
         results.append(result)
         if result.works and kind is AnchorKind.FOREIGN:

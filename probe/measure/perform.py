@@ -97,7 +97,7 @@ async def perform(
     finally:
         if runner.is_under_way:
             await runner.cancel()
-    return tools.own_addresses.removed(tuple(runner.observations))
+    return tools.without_own_addresses(tuple(runner.observations))
 
 
 class _StepRunner:

@@ -15,25 +15,26 @@ from probe.measure.chain_memory import ChainMemory
 from probe.measure.handshake_slots import MAX_HANDSHAKES, ConcurrencyLimits, Slots
 from probe.measure.network_config import ResolverConfig
 from probe.measure.network_resolvers import NetworkResolvers
-from probe.measure.own_addresses import OwnAddresses
 from probe.measure.pace import PaceLimiter
 from probe.measure.system_lookup import SystemLookups
 from probe.model.hop import StepPosition
-from probe.model.observation import Observation
+from probe.model.observation import Connection, Observation
 from probe.model.packets import PacketTrace
 from probe.model.step import Step
 
 if TYPE_CHECKING:
     from probe.measure import boringssl as boringssl_tls
-    from probe.measure import certificates, encrypted_resolver, syn_scanner
+    from probe.measure import certificates, encrypted_resolver, own_addresses, syn_scanner
     from probe.measure.boringssl import BoringContexts
     from probe.measure.certificates import TlsContexts
     from probe.measure.encrypted_resolver import EncryptedResolver
+    from probe.measure.own_addresses import OwnAddresses
     from probe.measure.syn_scanner import SynScannerClient
 else:
     boringssl_tls = lazy("probe.measure.boringssl")
     certificates = lazy("probe.measure.certificates")
     encrypted_resolver = lazy("probe.measure.encrypted_resolver")
+    own_addresses = lazy("probe.measure.own_addresses")
     syn_scanner = lazy("probe.measure.syn_scanner")
 
 DEFAULT_TIMEOUT_SECONDS = 10.0
@@ -111,7 +112,6 @@ class Tools:
         concurrency: limits of handshakes and sockets.
         boringssl: BoringSSL's contexts; None where it is not wanted.
         lookups: getaddrinfo.
-        own_addresses: removes this host's addresses from what somebody has answered.
         resolvers: the network's resolvers during this pass.
         localisation_lock: held while one interfering hop is located. Routers send only about one ICMP Time Exceeded a
             second to a host (Linux: `icmp_ratelimit`).
@@ -136,7 +136,8 @@ class Tools:
         self.boringssl: BoringContexts | None = boringssl_tls.BoringContexts() if boringssl else None
         self.concurrency = ConcurrencyLimits(handshakes, sockets)
         self.lookups = SystemLookups()
-        self.own_addresses = OwnAddresses()
+        self._own: frozenset[str] = frozenset()
+        self._own_addresses: OwnAddresses | None = None
         self.resolvers = NetworkResolvers()
         self.localisation_lock = asyncio.Lock()
         self.going = asyncio.Event()
@@ -179,10 +180,19 @@ class Tools:
             ipv6: whether the host has a route for IPv6.
             own: addresses of this host, which no observation may repeat.
         """
-        self.own_addresses = OwnAddresses(own)
+        self._own = frozenset(own)
+        self._own_addresses = None
         self.resolvers.cancel()
         self.resolvers = NetworkResolvers(config.servers, ipv6=ipv6, seconds=self.timeout)
         self.lookups.patience_seconds = config.patience_seconds
+
+    def without_own_addresses(self, observations: tuple[Observation, ...]) -> tuple[Observation, ...]:
+        """Return the observations without addresses of this host, which others repeat in what they answer."""
+        if not self._own or all(type(one) is Connection for one in observations):  # a handshake of TCP says no text
+            return observations
+        if self._own_addresses is None:
+            self._own_addresses = own_addresses.OwnAddresses(self._own)
+        return self._own_addresses.removed(observations)
 
     def connection(self, address: str) -> ConnectionSlot:
         """Wait, in `async with`, until a connection to this address may be opened.
