@@ -99,7 +99,7 @@ _probe() {
             with_value="--config"
             ;;
         "probe doctor")
-            options="--config -h --help"
+            options="--local --json --config -h --help"
             with_file="--config"
             with_value="--config"
             ;;

@@ -46,6 +46,7 @@ class HttpReply(msgspec.Struct, frozen=True):
     body: bytes
     retry_after: str = ""
     etag: str = ""
+    date: str = ""
 
 
 class CollectorClient:
@@ -128,7 +129,8 @@ class CollectorClient:
         exchange = HttpExchange(method, url, headers, body, self._context)
         async with asyncio.timeout(self._timeout), exchange as reply:
             content = await read_at_most(_counted(exchange), max_bytes)
-            return HttpReply(reply.status, content, reply.fields.get("retry-after", ""), reply.fields.get("etag", ""))
+            fields = (reply.fields.get(name, "") for name in ("retry-after", "etag", "date"))
+            return HttpReply(reply.status, content, *fields)
 
 
 def _request_traffic(body: int) -> WireTraffic:

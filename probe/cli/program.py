@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "forget": ("probe.cli.forget:command", "Delete this agent, here and at its collectors."),
     "enrol": ("probe.cli.enrol:command", "Register this agent at a collector with a one-time token."),
     "outbox": ("probe.cli.outbox:command", "Show the reports that wait; carry them in a file."),
-    "doctor": ("probe.cli.doctor:command", "Report the health of the agent on this host."),
+    "doctor": ("probe.cli.doctor:command", "Try what the agent needs, and say how to mend what fails."),
     "collector": ("probe.cli.collector:command", "Run a collector and administer it."),
     "targets": ("probe.cli.targets:command", "List, validate, import and download targets."),
     "help": ("probe.cli.help:command", "Print the help of a command."),

@@ -215,6 +215,12 @@ class Session:
         """Look at the anchors now; return the vantage, which is `online` without anchors."""
         return await self._gate.look()
 
+    async def nat64_prefixes(self) -> tuple[str, ...]:
+        """The prefixes with which the network's resolvers write IPv4 addresses inside IPv6 ones; asks the resolvers."""
+        resolvers = self._tools.resolvers
+        await resolvers.survey()
+        return resolvers.nat64_prefixes
+
     async def measure(
         self,
         text: str,

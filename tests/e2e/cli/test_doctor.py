@@ -1,13 +1,17 @@
-"""`probe doctor` as a process, on a host with problems."""
+"""`probe doctor` as a process: it contacts anchors and collector only with consent, and names what fails."""
 
 from __future__ import annotations
 
+import json
+import socket
+import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import probe, settings, web_server
+from tests.e2e.processes import command, environment, probe, settings, web_server
 
 
 @pytest.fixture(scope="module")
@@ -16,70 +20,81 @@ def page() -> Iterator[str]:
         yield url
 
 
-def bad_lines(*words: str, **environ: str) -> list[str]:
-    done = probe("doctor", *words, **environ)
-    lines = done.stdout.decode().splitlines()
-    bad = [line.removeprefix("BAD  ") for line in lines if line.startswith("BAD ")]
-    assert done.returncode == (1 if bad else 0)
-    return bad
-
-
-def test_an_agent_that_never_ran_is_reported(tmp_path: Path) -> None:
-    config = settings(tmp_path, [], consent=False)
-
-    assert bad_lines("--config", str(config)) == [
-        "consent not given: [agent] consent",
-        "no sign of life yet",
-        f"no state in {tmp_path}/state: the agent has never run, or runs elsewhere",
-    ]
-
-
-def test_a_working_agent_without_a_collector_has_no_problem(page: str, tmp_path: Path) -> None:
-    config = settings(tmp_path, [page])
-    probe("run", "--once", "--config", str(config))
-
-    assert bad_lines("--config", str(config)) == []
-
-
-def test_an_agent_that_stopped_long_ago_is_reported(page: str, tmp_path: Path) -> None:
-    config = settings(tmp_path, [page])
-    probe("run", "--once", "--config", str(config), PROBE_CLOCK="2017-05-04T00:00:00Z@1")
-
-    (line,) = bad_lines("--config", str(config))
-
-    assert line.startswith("last sign of life ")
-    assert line.endswith(" : is it running?")
-
-
-def test_an_offline_vantage_and_a_dead_collector_are_named(page: str, tmp_path: Path) -> None:
-    config = settings(tmp_path, [page], collectors=["http://127.0.0.1:1"])
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "enrolled").write_text(
-        '{"agent":"a","origin":"http://127.0.0.1:1","url":"","role":"vantage","time":"2017-05-04T00:00:00Z"}'
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[str]:
+    """A collector process; its origin."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = server.getsockname()[1]
+    origin = f"http://127.0.0.1:{number}"
+    words = ("--db", str(tmp_path / "c.sqlite"), "--listen", f"127.0.0.1:{number}", "--origin", origin)
+    process = subprocess.Popen(
+        command("collector", "serve", *words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
     )
-    probe("run", "--once", "--config", str(config), PROBE_MEASURE_ANCHORS="http://127.0.0.1:1/")
-
-    offline, problem = bad_lines("--config", str(config))
-
-    assert "offline, 0 of 1 targets" in offline
-    assert problem.startswith("http://127.0.0.1:1: Connection refused (at ")
-
-
-@pytest.mark.parametrize("content", ["{}", "nonsense", '{"time": 1, "interval": 2}'])
-def test_a_malformed_heartbeat_is_named(content: str, page: str, tmp_path: Path) -> None:
-    config = settings(tmp_path, [page])
-    probe("run", "--once", "--config", str(config))
-    (tmp_path / "state" / "heartbeat.json").write_text(content)
-
-    assert bad_lines("--config", str(config)) == [f"{tmp_path}/state/heartbeat.json cannot be read"]
+    assert process.stdout is not None
+    assert b"http" in process.stdout.readline()
+    yield origin
+    process.terminate()
+    process.communicate(timeout=60)
 
 
-def test_a_broken_state_is_one_line_and_exit_2(page: str, tmp_path: Path) -> None:
-    config = settings(tmp_path, [page])
-    probe("run", "--once", "--config", str(config))
-    (tmp_path / "state" / "state.sqlite").write_bytes(b"no database " * 500)
+def findings(config: Path, *words: str, **environ: str) -> dict[str, dict[str, object]]:
+    """The findings by their names."""
+    done = probe("doctor", "--json", "--config", str(config), *words, **environ)
+    checks = json.loads(done.stdout)["checks"]
+    assert done.returncode == int(any(one["ok"] is False for one in checks)), done.stderr
+    return {one["name"]: one for one in checks}
+
+
+@pytest.mark.parametrize(("consent", "words"), [(False, ()), (True, ("--local",))])
+def test_without_consent_or_locally_nobody_is_contacted(tmp_path: Path, consent: bool, words: tuple[str, ...]) -> None:
+    """A server that would hear of it has no connection in its queue afterwards."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        config = settings(tmp_path, [], consent=consent, collectors=[url])
+
+        found = findings(config, *words, PROBE_MEASURE_ANCHORS=f"{url}/")
+
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert "collector" not in found
+    assert found["consent"]["ok"] is consent
+
+
+def test_a_collector_that_answers_is_well_and_so_is_the_clock(tmp_path: Path, collector: str) -> None:
+    found = findings(settings(tmp_path, [], collectors=[collector]))
+
+    assert (found["collector"]["ok"], found["clock"]["ok"]) == (True, True)
+    assert found["clock"]["said"] == "the clock agrees with the collector's"
+
+
+def test_a_clock_an_hour_ahead_is_named(tmp_path: Path, collector: str) -> None:
+    ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+
+    found = findings(settings(tmp_path, [], collectors=[collector]), PROBE_CLOCK=f"{ahead}@1")
+
+    assert found["clock"]["ok"] is False
+    assert "ahead of the collector's" in str(found["clock"]["said"])
+
+
+def test_a_dead_collector_another_server_in_its_place_and_dead_anchors_are_named(tmp_path: Path, page: str) -> None:
+    dead = findings(
+        settings(tmp_path, [], collectors=["http://127.0.0.1:1"]), PROBE_MEASURE_ANCHORS="http://127.0.0.1:1/"
+    )
+    other = findings(settings(tmp_path, [], collectors=[page.rstrip("/")]))
+
+    assert dead["collector"]["said"] == "http://127.0.0.1:1: Connection refused"
+    assert (dead["online"]["ok"], dead["online"]["said"]) == (False, "no anchor answers: this host is offline")
+    assert other["collector"]["said"] == "what answers in its place (200) is no collector"
+
+
+def test_the_lines_for_people_have_a_mend_below_each_problem(tmp_path: Path) -> None:
+    config = settings(tmp_path, [], consent=False)
 
     done = probe("doctor", "--config", str(config))
 
-    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
-    assert b"state.sqlite: broken: file is not a database (move it away to begin anew)" in done.stderr
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 1
+    assert lines[0] == "PROBLEM    you have not agreed"
+    assert lines[1].strip().startswith("-> read `probe run --dry-run`")
+    assert lines[-1] == "not tried  nobody was contacted: there is no consent"

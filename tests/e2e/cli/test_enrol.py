@@ -1,4 +1,4 @@
-"""`probe enrol`, `probe run` and `probe doctor` with a real collector process."""
+"""`probe enrol`, `probe run` and `probe status` with a real collector process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def page() -> Iterator[str]:
         yield url
 
 
-def test_a_round_reports_to_the_collector_and_doctor_finds_no_problem(
+def test_a_round_reports_to_the_collector_and_the_status_has_no_problem(
     collector: Served, page: str, tmp_path: Path
 ) -> None:
     config = settings(tmp_path, [page], collectors=[collector.origin])
@@ -37,11 +37,9 @@ def test_a_round_reports_to_the_collector_and_doctor_finds_no_problem(
 
     spans = json.loads(collector.ask("/api/v1/spans"))["spans"]
     assert [(span["target"], span["status"]) for span in spans if span["target"] == page] == [(page, "reachable")]
-    doctor = probe("doctor", "--config", str(config))
-    wrong = [line for line in doctor.stdout.splitlines() if not line.startswith(b"ok ")]
-    assert len(wrong) == 1, doctor.stdout
-    assert b"no control: silence and resets cannot be told from a dead site" in wrong[0]
-    assert b"ok   0 batches wait; last sent 20" in doctor.stdout
+    status = json.loads(probe("status", "--json", "--config", str(config)).stdout)
+    assert (status["queue"]["batches"], status["queue"]["sent"][:2]) == (0, "20")
+    assert [one for one in status["problems"] if not one.startswith("no control")] == []
 
 
 def test_the_token_may_come_from_standard_input_and_is_not_spent_twice(collector: Served, tmp_path: Path) -> None:
@@ -85,7 +83,7 @@ def test_rounds_from_before_enrolment_are_reported_after_it(collector: Served, p
     probe("enrol", collector.origin, "--token-file", "-", "--config", str(config), stdin=collector.token())
     assert probe("run", "--once", "--config", str(config)).returncode == 0
 
-    assert b"ok   0 batches wait" in probe("doctor", "--config", str(config)).stdout
+    assert b"Reports: 0 wait" in probe("status", "--config", str(config)).stdout
 
 
 def test_a_control_agent_feeds_the_control_that_vantages_compare_with(

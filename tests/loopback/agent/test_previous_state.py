@@ -15,13 +15,13 @@ import pytest
 
 from probe.agent import hit_list, watchlist
 from probe.agent.agent import HEARTBEAT_FILE, Agent, AgentContext
+from probe.agent.agent_status import read_status
 from probe.agent.collector_client import CollectorClient
 from probe.agent.control_facts import CachedControl
 from probe.agent.identity import KEY_FILE, load_or_create_key, read_enrolment
 from probe.agent.outbox import Outbox
 from probe.agent.state_file import STATE_FILE
 from probe.agent.uplink_replies import Action
-from probe.cli.doctor import examine
 from probe.clock import Clock
 from probe.detect.detector import Detector
 from probe.formats.batch import Batch, decode
@@ -180,13 +180,16 @@ async def test_the_hit_list_is_kept_and_the_control_continues_its_series(control
     assert [decode(body).seq for body in bodies] == [1, 2, 3, 4, 5]
 
 
-def test_doctor_reads_heartbeat_enrolment_and_notes(vantage: Path, tmp_path: Path) -> None:
-    lines = list(examine(settings(tmp_path), vantage, LAST_ROUND + timedelta(seconds=60)))
+def test_the_status_reads_heartbeat_enrolment_and_notes(vantage: Path, tmp_path: Path) -> None:
+    found = read_status(settings(tmp_path), vantage, LAST_ROUND + timedelta(seconds=60))
 
-    assert (True, "last sign of life 60 s ago") in lines
-    assert (True, "last round 2026-10-01T15:25:00Z: online, 5 of 5 targets") in lines
-    assert (True, f"enrolled at {ORIGIN} as agent1") in lines
-    assert (True, "30 batches wait; last sent 2026-10-01T12:55:00Z") in lines
+    assert found.heartbeat is not None
+    assert found.heartbeat.time == LAST_ROUND
+    assert found.round is not None
+    assert (found.round.start, found.round.state, found.round.measured) == (LAST_ROUND, "online", 5)
+    assert found.vantage is not None
+    assert (found.vantage.collector, found.vantage.agent) == (ORIGIN, "agent1")
+    assert (found.queue.batches, found.queue.sent) == (30, datetime(2026, 10, 1, 12, 55, tzinfo=UTC))
     assert (vantage / HEARTBEAT_FILE).is_file()
 
 
