@@ -192,7 +192,8 @@ def describe(method: str, config: Path, environ: Mapping[str, str]) -> str:
         if is_root():
             return _("These commands are run:") + commands
         said = _("The file {path} is written, and these commands are run:").format(path=unit_path(environ))
-        return said + commands
+        hint = _("It ends when you log out, unless you run once: loginctl enable-linger")
+        return f"{said}{commands}\n{hint}"
     if method == CRON:
         return _("This line is added to your crontab:") + f"\n  {cron_line(config)}"
     if sys.platform == "win32":
