@@ -15,6 +15,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from probe.agent import watchlist
 from probe.agent.agent import Agent, AgentContext
 from probe.agent.lock import FolderLock
@@ -49,7 +51,8 @@ ShowTransition = Callable[[Transition], None]
 async def run_once(settings: Settings, context: AgentContext, show: ShowTransition) -> tuple[ExitStatus, str]:
     """Do one round; returns the exit status, and one line about what is wrong, empty when nothing is.
 
-    During a pause and in quiet hours nothing is done, and nothing is wrong.
+    During a pause and in quiet hours nothing is done, and nothing is wrong. Its glances are not spread over time: a
+    process of cron ends soon.
 
     Raises:
         AgentAtWorkError: another process does a round here.
@@ -60,6 +63,7 @@ async def run_once(settings: Settings, context: AgentContext, show: ShowTransiti
         log.info("quiet hours: nothing is sent")
         return ExitStatus.OK, ""
 
+    settings = replace(settings, agent=replace(settings.agent, spread=0.0))
     found: list[tuple[ExitStatus, str]] = []
 
     async def measure() -> None:

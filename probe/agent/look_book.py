@@ -123,6 +123,7 @@ class LookBook(msgspec.Struct, frozen=True, kw_only=True):
             suspected=frozenset(suspected),
             failing=frozenset(failing),
             turn=self.rounds,
+            spread=terms.spread,
         )
 
     def failing(self) -> frozenset[str]:
@@ -173,6 +174,7 @@ def look_terms(settings: Settings) -> LookTerms:
         full_every=full_every,
         blocked_every=chosen.blocked_every,
         stretch_after=chosen.stretch_after,
+        spread=chosen.spread * chosen.interval,
     )
 
 

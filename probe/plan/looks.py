@@ -62,12 +62,14 @@ class LookTerms(msgspec.Struct, frozen=True, kw_only=True):
         full_every: longest time between two full looks at a target that is settled `reachable`; 0: only full looks.
         blocked_every: time between two full looks at a target that is settled otherwise; 0: every round.
         stretch_after: a target that has been reachable for so long is glanced at in every third round only; 0: none is.
+        spread: time over which the glances of a round are spread; 0: all at once.
     """
 
     interval: float
     full_every: float
     blocked_every: float
     stretch_after: float = 0.0
+    spread: float = 0.0
 
 
 class SettledSince(NamedTuple):

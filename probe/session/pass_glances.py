@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import chain
+from random import SystemRandom
 from typing import Protocol
 
 import msgspec
@@ -28,6 +29,7 @@ from probe.model.observation import Connection, Exchange, Observation, TlsHandsh
 from probe.model.target import DEFAULT_PORTS, Target, TargetText, bracketed
 from probe.model.verdict import Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.glance_memory import KnownAnswers, compared, known_after, reference_requests, requests_for
+from probe.session.concurrency import pause
 from probe.session.pace_guard import moment_of
 from probe.session.recent_cuts import CutLog, GlanceCuts
 from probe.session.working_names import WorkingNames
@@ -36,6 +38,7 @@ log = logging.getLogger(__name__)
 
 GLANCE_ATTEMPT = -1
 """Number of the try that a glance was, in the evidence of the full look after it: it came before the first."""
+_RANDOM = SystemRandom()
 _DOUBTFUL_NOTES = frozenset({VantageNote.ANCHORS_DISAGREE, VantageNote.FAKE_ADDRESSES, VantageNote.RESOLVER_DEAD})
 """Notes of a vantage at which every target is looked at in full."""
 
@@ -61,6 +64,7 @@ class RoundLooks(msgspec.Struct, kw_only=True):
         known: target -> the same, for those that are looked at in full.
         suspected: targets whose server name is blocked as far as is known: neutral names are tried first.
         failing: targets that failed at their last full look: a connection that is accepted now may be a relay's.
+        spread: seconds over which the glances are spread, each at a random moment; 0: all at once.
         turn: number of the round; it chooses the address family.
         first: those that are looked at in full before anything else, in a short round.
         references: target -> what is known of it after a full look that found it reachable; filled in.
@@ -71,6 +75,7 @@ class RoundLooks(msgspec.Struct, kw_only=True):
     known: Mapping[str, tuple[KnownAnswers, ...]] = {}
     suspected: frozenset[str] = frozenset()
     failing: frozenset[str] = frozenset()
+    spread: float = 0.0
     turn: int = 0
     first: frozenset[str] = frozenset()
     references: dict[str, tuple[KnownAnswers, ...]] = {}
@@ -162,14 +167,34 @@ class PassGlances:
         }
         bulk.found.differing += [item for item in items if item not in asked]
         try:
-            runner = await self._runner()
-            await runner.run(bulk.requests(asked), bulk.take, stopping=stopping)
+            await self._run_spread(bulk.requests(asked), bulk.take, stopping)
         except Exception:
             log.exception("fault in glancing at targets; they are looked at in full")
         if stopping is None or not stopping.is_set():
             bulk.found.differing += bulk.undecided
         self._looks.differing += len(bulk.found.differing)
         return bulk.found
+
+    async def _run_spread(
+        self,
+        requests: Sequence[GlanceRequest],
+        take: Callable[[GlanceResult], None],
+        stopping: asyncio.Event | None,
+    ) -> None:
+        """Perform the requests, those of a second together; after a stop no more of them."""
+        runner = await self._runner()
+        moments: dict[int, list[GlanceRequest]] = {}
+        for request in requests:
+            moments.setdefault(int(_RANDOM.uniform(0, self._looks.spread)), []).append(request)
+        events = () if stopping is None else (stopping,)
+
+        async def run_at(moment: int, due: Sequence[GlanceRequest]) -> None:
+            if not moment or await pause(self._clock, moment, *events):
+                await runner.run(due, take, stopping=stopping)
+
+        async with asyncio.TaskGroup() as group:
+            for moment, due in moments.items():
+                group.create_task(run_at(moment, due))
 
     async def refer(self, item: TargetText, verdict: Verdict) -> None:
         """Make the reference glances after a full look that found its target reachable."""

@@ -54,6 +54,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     state: Text
     interval: Seconds
     jitter: Share
+    spread: Share
     schedule: Text
     quiet_hours: QuietSpans
     time_zone: Text

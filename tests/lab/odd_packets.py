@@ -23,16 +23,18 @@ _TYPES = frozenset({1, 12, 28, 33, 64, 65})
 _EDNS_SIZES = frozenset({512, 1220, 1232, 1400, 1410, 1440, 1452, 1472, 4096})
 """Sizes of UDP answers that stub resolvers ask for (glibc, systemd-resolved, mDNSResponder, Android, dnsmasq)."""
 BROWSER_HELLOS: Mapping[str, str] = {
-    "t13d1516h2_8daaf6152771_e5627efa2ab1": "Chrome 110 to 119",
-    "t13d1516h2_8daaf6152771_02713d6af862": "Chrome 120 to 130",
-    "t13d1516h2_8daaf6152771_d8a2da3f94cd": "Chrome 131 and later",
-    "t13d1517h2_8daaf6152771_b0da82dd1658": "Chrome 120 to 130, resumption",
-    "t13d1715h2_5b57614c22b0_5c2c66f702b0": "Firefox",
-    "t13d1715h2_5b57614c22b0_7121afd63204": "Firefox",
-    "t13d1717h2_5b57614c22b0_3cbfd9057e0d": "Firefox",
-    "t13d2014h2_a09f3c656075_14788d8d241b": "Safari",
+    "t13d1516h2_8daaf6152771_e5627efa2ab1": "Chrome 94 to 119",
+    "t13d1516h2_8daaf6152771_02713d6af862": "Chrome 120 to 132",
+    "t13d1516h2_8daaf6152771_d8a2da3f94cd": "Chrome 133 and later",
+    "t13d1517h2_8daaf6152771_b6f405a00624": "Chrome 133 and later, resumption",
+    "t13d1715h2_5b57614c22b0_3d5424432f57": "Firefox 105",
+    "t13d1715h2_5b57614c22b0_5c2c66f702b0": "Firefox 120",
+    "t13d1717h2_5b57614c22b0_3cbfd9057e0d": "Firefox 135 and later",
+    "t13d1717h2_5b57614c22b0_e6dcd7ae0a9e": "Firefox 135 and later, resumption",
+    "t13d2014h2_a09f3c656075_14788d8d241b": "Safari 16",
+    "t13d2014h2_a09f3c656075_e42f34c56612": "Safari 18",
 }
-"""JA4 -> whose it is; JA4+ database of FoxIO, and computed from the extensions that these browsers send."""
+"""JA4 -> whose it is: what is published of these browsers. Those of Chrome are also computed from its extensions."""
 PROGRAM_HELLOS: Mapping[str, str] = {
     "t13d1812h2_85036bcba153": "Python's ssl, offering h2",
     "t13d1812h1_85036bcba153": "Python's ssl, offering http/1.1",

@@ -201,3 +201,12 @@ def test_a_round_knows_which_targets_failed_last(status: Status, found: Status, 
     )
 
     assert looks.failing == (frozenset({A}) if fails else frozenset())
+
+
+def test_glances_are_spread_over_a_share_of_the_interval() -> None:
+    chosen = load(None, {"PROBE_AGENT_INTERVAL": "600", "PROBE_AGENT_SPREAD": "0.2"})
+    terms = look_terms(chosen)
+
+    _, looks = book_after_first_round().choose(TARGETS, lambda _: settled(), SECONDS, terms)
+
+    assert looks.spread == terms.spread == 120.0

@@ -172,6 +172,34 @@ async def test_targets_that_are_the_same_are_acquitted_without_a_full_look() -> 
     assert len(runner.asked) == 4
 
 
+async def test_glances_are_spread_over_random_moments_of_the_round() -> None:
+    """Neither their order nor their distances are those of another round."""
+    moments: list[list[tuple[str, float]]] = []
+    for _ in range(2):
+        made = Pass(ScriptedRunner(), glanced=range(40))
+        made.looks.spread = 30.0
+        verdicts = await made.run(range(40))
+        assert {one.rule for one in verdicts} == {"glance.same"}
+        start = VirtualClock().now()
+        moments.append([(one.target, (one.time - start).total_seconds()) for one in verdicts])
+
+    assert all(-1 < moment < 30 for one in moments for _, moment in one)
+    assert all(len({int(moment) for _, moment in one}) > 10 for one in moments)
+    assert [text for text, _ in moments[0]] != [text for text, _ in moments[1]]
+
+
+async def test_a_stop_ends_spread_glances() -> None:
+    """Those that were not begun have no verdict."""
+    made = Pass(ScriptedRunner(), glanced=range(40))
+    made.looks.spread = 1000.0
+    leaping = asyncio.create_task(made.run(range(40)))
+    await made.clock.sleep(100)
+    made.stopping.set()
+
+    assert 0 < len(await leaping) < 40
+    assert made.clock.monotonic() < 1000
+
+
 @pytest.mark.parametrize(
     "answer",
     [
