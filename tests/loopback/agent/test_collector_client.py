@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from probe.agent.collector_client import BATCHES_PATH, MAX_REPLY_BYTES, CollectorClient, HttpReply, read_at_most
 from probe.errors import SettingsError
+from probe.traffic_account import TrafficAccount, WireTraffic, current_account
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ACKNOWLEDGED = b'{"acked": 3}'
@@ -48,6 +50,44 @@ async def test_the_url_that_answers_is_tried_first_next_time() -> None:
 
         assert isinstance(reply, HttpReply)
         assert (reply.status, reply.body, urls) == (200, ACKNOWLEDGED, [url, "http://127.0.0.1:1"])
+
+
+async def test_a_budget_that_is_used_up_sends_nothing_and_is_named() -> None:
+    """The reports have the whole of it, measurements a part."""
+    asked: list[str] = []
+
+    async def note(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return await acknowledge(request)
+
+    account = TrafficAccount(WireTraffic(octets=100_000), WireTraffic(), lambda: datetime(2026, 5, 4, tzinfo=UTC))
+    account.charge(WireTraffic(octets=95_000 - 50_000))
+    token = current_account.set(account)
+    try:
+        async with server(note) as url:
+            replies = [(await post(url))[0] for _ in range(6)]
+    finally:
+        current_account.reset(token)
+
+    assert isinstance(replies[0], HttpReply)
+    assert replies[-1] == f"{url}: Disk quota exceeded"
+    assert len(asked) == sum(isinstance(reply, HttpReply) for reply in replies) < 6
+    assert account.used_today().octets <= 100_000
+
+
+async def test_a_long_reply_is_counted_piece_by_piece() -> None:
+    async def long(request: web.Request) -> web.Response:
+        return web.Response(body=b"x" * 200_000)
+
+    account = TrafficAccount(WireTraffic(octets=10**9), WireTraffic(), lambda: datetime(2026, 5, 4, tzinfo=UTC))
+    token = current_account.set(account)
+    try:
+        async with server(long) as url, CollectorClient((url,), ca_file="", timeout=30) as client:
+            assert isinstance(await client.get(BATCHES_PATH, {}, 300_000), HttpReply)
+    finally:
+        current_account.reset(token)
+
+    assert 200_000 < account.used_today().octets < 400_000
 
 
 async def test_a_request_names_no_program_and_has_a_browsers_fields_in_a_browsers_order() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import time
@@ -17,10 +18,11 @@ from probe.agent.collector_client import CollectorClient
 from probe.agent.outbox import AgentState, Outbox
 from probe.agent.sender import Destination, Sender
 from probe.agent.state_file import STATE_FILE
+from probe.agent.timetable import QuietHours, Timetable
 from probe.agent.watchlist import Watchlist
 from probe.formats.batch import Batch, RoundReport
 from probe.model.event import Network
-from tests.loopback.agent.made import agent_context, settings, until
+from tests.loopback.agent.made import SettableClock, agent_context, settings, until
 from tests.loopback.agent.tiny_collector import TinyCollector
 
 NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
@@ -74,6 +76,21 @@ async def test_batches_of_an_earlier_run_are_sent_at_once_and_new_ones_when_they
         task.cancel()
 
     assert [len(kept) for kept in setup.tiny.stored.values()] == [2]
+
+
+async def test_nothing_is_uploaded_in_quiet_hours(setup: UploadSetup) -> None:
+    clock = SettableClock(datetime(2026, 5, 4, 23, 30, tzinfo=UTC))
+    agent = setup.agent
+    agent.timetable = Timetable(UTC, [QuietHours.parse("23:00-07:00")])
+    context = dataclasses.replace(agent.context, clock=clock)
+    async with agent.collector_client() as collector:
+        task = asyncio.create_task(Sender(agent, collector, context).run())
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert setup.outbox.unsent_count() == 1
+        clock.wall = datetime(2026, 5, 5, 7, tzinfo=UTC)
+        await setup.drained()
+        task.cancel()
 
 
 async def test_a_collector_that_fails_is_logged_once_and_once_when_it_answers_again(

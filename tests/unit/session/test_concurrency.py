@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from probe.clock import Clock
 from probe.session import concurrency
-from probe.session.concurrency import Slot, finish_unless, pause, run_bounded
+from probe.session.concurrency import Slot, finish_unless, pause, pause_until, run_bounded, stop_after
 
 
 async def test_each_item_is_worked_on_once_and_no_more_at_once_than_allowed() -> None:
@@ -211,3 +212,40 @@ async def test_work_that_fails_before_an_event_raises() -> None:
 
     with pytest.raises(ValueError):  # noqa: PT011 - the type is all there is
         await finish_unless(work(), asyncio.Event())
+
+
+async def test_a_pass_with_a_deadline_is_stopped_by_it_or_by_the_stop() -> None:
+    stopping, clock = asyncio.Event(), Clock(rate=1000)
+    async with stop_after(clock, 5.0, stopping) as ending:
+        await asyncio.wait_for(ending.wait(), 60)
+        assert not stopping.is_set()
+    async with stop_after(clock, 10**7, stopping) as ending:
+        stopping.set()
+        await asyncio.wait_for(ending.wait(), 60)
+    async with stop_after(clock, float("inf"), stopping) as ending:
+        assert ending is stopping
+
+
+class SetClock(Clock):
+    """A clock that is set ahead by half an hour while somebody sleeps."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        """The time as set."""
+        return datetime(2026, 5, 4, tzinfo=UTC) + self.ahead
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep no time at all."""
+        await asyncio.sleep(0)
+        self.ahead += timedelta(minutes=30)
+
+
+async def test_a_wait_for_a_moment_follows_the_wall_clock_where_it_is_set() -> None:
+    clock, end = SetClock(), asyncio.Event()
+
+    assert await pause_until(clock, clock.now() + timedelta(hours=1))
+    assert clock.ahead == timedelta(hours=1), "two sleeps of a minute, and the clock was set in each"
+    end.set()
+    assert not await pause_until(clock, clock.now() + timedelta(hours=1), end)
+    assert not await pause_until(clock, clock.now(), end)

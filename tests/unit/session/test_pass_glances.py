@@ -86,9 +86,10 @@ class Pass:
         vantage: Vantage = ONLINE,
         fixed: frozenset[str] | None = frozenset(),
         suspected: frozenset[str] = frozenset(),
+        first: frozenset[str] = frozenset(),
     ) -> None:
         self.clock = VirtualClock()
-        self.looks = RoundLooks(glance={item(number)[0]: KNOWN for number in glanced}, suspected=suspected)
+        self.looks = RoundLooks(glance={item(number)[0]: KNOWN for number in glanced}, suspected=suspected, first=first)
         self.names = WorkingNames()
         self.cuts = CutLog()
         self.glance_cuts = GlanceCuts()
@@ -230,6 +231,16 @@ async def test_those_that_differ_come_before_those_that_are_due_for_a_full_look(
     await made.run()
 
     assert made.looked[0] == item(1)[0]
+    assert set(made.looked) == {item(number)[0] for number in (1, 2, 3)}
+
+
+async def test_in_a_short_round_what_matters_most_is_looked_at_in_full_before_any_glance() -> None:
+    runner = ScriptedRunner({1: {"seen": "", "failure": RESET}})
+    made = Pass(runner, glanced=(0, 1), first=frozenset({item(3)[0]}))
+
+    await made.run()
+
+    assert made.looked[:2] == [item(3)[0], item(1)[0]]
     assert set(made.looked) == {item(number)[0] for number in (1, 2, 3)}
 
 
