@@ -21,7 +21,7 @@ import msgspec
 from probe import __version__
 from probe.agent import control_facts, hit_list, round_report, services, traffic_budget
 from probe.agent.batching import RoundFindings, make_batches
-from probe.agent.cost import anchors_of_round
+from probe.agent.cost import Cost, anchors_of_round
 from probe.agent.identity import read_enrolment, write_private_file
 from probe.agent.look_book import LookBook, look_terms
 from probe.agent.outbox import AgentState, LastReport, Outbox
@@ -207,15 +207,20 @@ class Agent:
     def affords_round(self) -> bool:
         """Whether the traffic budget allows a round now; where not, says so once, and gives a sign of life."""
         now = self.context.clock.now()
-        affords = affordable(
-            traffic_budget.allowance(self.account, self.settings.agent.interval, now), anchors_of_round(self.settings)
-        )
+        affords = affordable(self._allowance(now), anchors_of_round(self.settings))
         if not affords:
             if not self._lacks_budget:
                 log.warning("rounds are left out: the traffic budget is used up, or the later rounds need the rest")
             self._write_heartbeat(now, self._state.vantage or VantageState.ONLINE)
         self._lacks_budget = not affords
         return affords
+
+    def _allowance(self, now: datetime) -> Cost | None:
+        """What a round that starts now may cost."""
+        if not self.account.is_limited:
+            return None
+        seconds = self.timetable.seconds_between(now, self.settings.agent.interval)
+        return traffic_budget.allowance(self.account, seconds, now)
 
     def close_account(self) -> None:
         """Write down exactly what was used, at the end of the process or of these settings.
@@ -227,7 +232,7 @@ class Agent:
 
     def _choice(self, wanted: Sequence[TargetText], looks: RoundLooks, book: LookBook, start: datetime) -> RoundChoice:
         """Which of the due targets this round looks at, and in which order."""
-        allowance = traffic_budget.allowance(self.account, self.settings.agent.interval, start)
+        allowance = self._allowance(start)
         timed = bool(self.settings.agent.round_limit)
         if allowance is None and not timed:
             return RoundChoice(list(wanted), looks, ordered=False, left_out=0)

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from itertools import islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 import msgspec
@@ -130,6 +130,13 @@ class Timetable:
             return None
         second = next(moments, first)
         return self.allowed(first + (second - first) * jitter * draw)
+
+    def seconds_between(self, now: datetime, interval: float) -> float:
+        """Seconds between two rounds: of the expression, the next two; else the interval."""
+        if not self.cron:
+            return interval
+        one, two = islice(chain(self.cron_moments(now), repeat(now)), 2)
+        return max(interval, (two - one).total_seconds())
 
     def shown(self, moment: datetime) -> str:
         """The moment in local time, for people."""

@@ -135,4 +135,5 @@ def said_budgets(settings: Settings, cost: Cost) -> Iterator[str]:
         estimate = WireTraffic(int(whole.connections), int(whole.packets), int(whole.octets))
         shares = [one / most for one, most in zip(estimate, budget, strict=True) if most]
         rest = f"about {100 / max(shares):.0f} % of the looks fit" if max(shares) > 1 else "all of it fits"
-        yield f"budget\ta {name}\t{said_use(PeriodUse(name, estimate, budget))}: {rest}"
+        said = said_use(PeriodUse(name, estimate, budget))
+        yield f"budget\ta {name}\twith a margin of a half, {said}: {rest}"

@@ -111,6 +111,14 @@ def test_a_round_of_an_expression_starts_later_by_a_share_of_the_gap(draw: float
     assert found == utc("2026-05-04T12:10:00") + timedelta(minutes=minutes)
 
 
+def test_the_time_between_rounds_is_the_expressions_or_the_interval() -> None:
+    noon = utc("2026-05-04T12:00:00")
+
+    assert Timetable(UTC, cron="0 */6 * * *").seconds_between(noon, 300.0) == 6 * 3600
+    assert Timetable(UTC).seconds_between(noon, 300.0) == 300
+    assert Timetable(UTC, [QuietHours.parse("11:00-13:00")], "0 12 * * *").seconds_between(noon, 300.0) == 300
+
+
 def test_an_expression_without_a_further_moment_has_no_next_round() -> None:
     never = Timetable(UTC, [QuietHours.parse("11:00-13:00")], "0 12 29 2 *")
 

@@ -118,5 +118,6 @@ def test_a_dry_run_says_how_much_of_a_day_fits_into_the_budget() -> None:
 
     assert list(said_budgets(BASE, cost)) == []
     day, month = said_budgets(settings(day_bytes=20_000_000, month_bytes=10**10), cost)
-    assert day == "budget\ta day\t40.0 of 20.0 MB, 100,000 packets, 9,000 connections: about 50 % of the looks fit"
+    numbers = "40.0 of 20.0 MB, 100,000 packets, 9,000 connections"
+    assert day == f"budget\ta day\twith a margin of a half, {numbers}: about 50 % of the looks fit"
     assert month.endswith("1,200.0 of 10,000.0 MB, 3,000,000 packets, 270,000 connections: all of it fits")
