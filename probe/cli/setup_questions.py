@@ -208,7 +208,7 @@ def ask_metered(*, known: bool) -> bool:
 def ask_collector(known: str) -> str:
     """The origin of the collector; empty for none."""
     return dialogue.ask(
-        _("The address of the collector to report to (https://…, none)?"),
+        _("The address of the collector to report to (https://..., none)?"),
         about=_(
             "  A collector joins the reports of many networks and publishes them. Whoever asked\n"
             "  you to run this has an address and a token for you. Without a collector nothing\n"
