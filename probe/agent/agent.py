@@ -165,7 +165,7 @@ class Agent:
         session.recall(book.anchors, book.relays)
         wanted, looks = book.choose(targets, self._detector.settled, start.timestamp(), self._look_terms)
         choice = self._choice(wanted, looks, book, start)
-        looks = choice.looks
+        session.relays.failing = choice.looks.failing
         seconds = min(self.settings.agent.round_limit or inf, self.timetable.seconds_left(start))
         async with stop_after(self.context.clock, seconds, self.context.stopping) as ending:
             result = await measure_round(choice.targets, session, self._detector, self._terms(choice, ending))
@@ -173,10 +173,10 @@ class Agent:
         changes = (transition for transition, _ in result.changes)
         result.services = services.service_transitions(changes, self._watchlist.services, self._detector.settled)
         watched = frozenset(text for text, _ in self._watchlist.targets)
-        book = book.after_round(result.looked, looks, watched, self._look_terms, self.context.random)
+        book = book.after_round(result.looked, choice.looks, watched, self._look_terms, self.context.random)
         book = msgspec.structs.replace(book, anchors=session.anchor_memory(), relays=session.relays.findings)
         self._store(result, book, watched, traffic_budget.ahead(used, self.account.used_today()))
-        _log_result(result, len(looks.glance) - looks.differing)
+        _log_result(result, len(choice.looks.glance) - choice.looks.differing)
         return result
 
     def _correct_times(self) -> None:

@@ -288,7 +288,6 @@ class Session:
         from probe.session.pass_glances import PassGlances  # noqa: PLC0415 - only an agent glances
 
         context = self._context
-        context.relays.failing = looks.failing
         return PassGlances(
             self._glance_engine,
             looks,

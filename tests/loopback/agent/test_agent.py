@@ -16,6 +16,7 @@ import trustme
 
 from probe.agent import hit_list, watchlist
 from probe.agent.agent import HEARTBEAT_FILE, Agent, AgentContext
+from probe.agent.look_book import LookBook
 from probe.agent.outbox import Outbox
 from probe.agent.state_file import STATE_FILE
 from probe.agent.uplink_replies import Action
@@ -77,6 +78,24 @@ async def test_times_of_earlier_rounds_are_corrected_when_the_clock_was_set(targ
         settled = Detector.load(outbox.agent_state().detector or b"").settled(target)
     assert settled is not None
     assert settled.since == datetime(2017, 5, 2, tzinfo=UTC)
+
+
+async def test_what_is_known_of_relays_outlives_the_process(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The unrouted address is tried in the first process only."""
+    monkeypatch.setattr("probe.session.measurement.unrouted_address", lambda _: "127.0.0.9")
+    clock = SettableClock(datetime(2017, 5, 1, tzinfo=UTC))
+    context = dataclasses.replace(agent_context(tmp_path), clock=clock)
+    tried = []
+    for minutes in (0, 10, 10):
+        clock.wall += timedelta(minutes=minutes)
+        with Outbox(context.folder / STATE_FILE) as outbox:
+            await run_round(agent(settings(tmp_path, target, full_every=0.0), outbox, context))
+            relays = LookBook.load(outbox.agent_state().looks).relays
+        tried += [one.tried for one in relays.values()]
+
+    assert tried == [datetime(2017, 5, 1, tzinfo=UTC).timestamp()] * 3
 
 
 async def test_the_collectors_client_has_the_settings_urls_and_timeout(tmp_path: Path) -> None:
