@@ -62,6 +62,11 @@ class OwnAddresses:
             for record in records
         )
 
+    def removed_from(self, text: str) -> str:
+        """The text without addresses of this host."""
+        pattern = self._pattern(self._forms) if self._found_in(text.encode()) else None
+        return text if pattern is None else pattern.sub(OWN_ADDRESS, text)
+
     def _found_in(self, encoded: bytes) -> bool:
         lower = encoded.lower()
         return any(form in lower for form in self._plain) or any(form in encoded for form in self._cased)

@@ -15,7 +15,7 @@ def test_every_entry_of_the_table_names_a_module_of_the_command_line() -> None:
     for name, (where, line) in COMMANDS.items():
         module, _, attribute = where.partition(":")
 
-        assert f"probe.cli.{name}" == module
+        assert f"probe.cli.{name.replace('-', '_')}" == module
         assert attribute in {"command", "COMMAND"}
         assert line.endswith(".")
 
