@@ -20,6 +20,7 @@ from probe.agent.identity import read_enrolment
 from probe.agent.pause_file import read_pause
 from probe.cli import examples
 from probe.cli.doctor_checks import Check, NetworkFacts, local_checks, network_checks
+from probe.cli.localisation import Untranslated
 from probe.cli.localisation import translate as _
 from probe.clock import Clock
 from probe.errors import ExitStatus
@@ -49,7 +50,8 @@ def command(local: bool, as_json: bool, config: Path | None) -> int:
     settings = load(config, os.environ)
     folder = state_folder(settings.agent.state, os.environ)
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
-    checks = examine(settings, folder, clock, local=local)
+    with Untranslated(wanted=as_json):
+        checks = examine(settings, folder, clock, local=local)
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode({"time": clock.now(), "checks": checks}) + b"\n")
     else:

@@ -9,7 +9,7 @@ import msgspec
 
 from probe.cli.localisation import translate as _
 from probe.cli.localisation import translate_plural
-from probe.cli.output import NOTE_SENTENCES
+from probe.cli.verdict_words import note_words
 from probe.measure.host_checks import HostFacts
 from probe.model.verdict import Vantage, VantageNote, VantageState
 from probe.settings import Settings
@@ -189,7 +189,7 @@ def network_checks(facts: NetworkFacts) -> Iterator[Check]:
         yield Check(
             name="bypass_tool",
             ok=False,
-            said=NOTE_SENTENCES[VantageNote.FAKE_ADDRESSES],
+            said=note_words(VantageNote.FAKE_ADDRESSES),
             mend=_("stop the tool while the agent runs, here and on the router"),
         )
     yield _clock(facts)
@@ -234,7 +234,7 @@ def _online(vantage: Vantage) -> Check:
             said = _("this network lets only an allow-list through")
             mend = _("nothing on this host: the agent reports it, and says nothing of what fails")
         case VantageState.ONLINE if VantageNote.ANCHORS_DISAGREE in vantage.notes:
-            said, mend = NOTE_SENTENCES[VantageNote.ANCHORS_DISAGREE], _("choose other anchors: [measure] anchors")
+            said, mend = note_words(VantageNote.ANCHORS_DISAGREE), _("choose other anchors: [measure] anchors")
         case _:
             return Check(
                 name="online", ok=True, said=_("the anchors answer: this host is online, behind no login page")
@@ -261,7 +261,7 @@ def _clock(facts: NetworkFacts) -> Check:
         said = _("the clock of this host is {seconds:.0f} s {side} the collector's")
         return Check(name="clock", ok=False, said=said.format(seconds=abs(facts.clock), side=side), mend=_set_clock())
     if VantageNote.CLOCK_WRONG in facts.vantage.notes:
-        return Check(name="clock", ok=False, said=NOTE_SENTENCES[VantageNote.CLOCK_WRONG], mend=_set_clock())
+        return Check(name="clock", ok=False, said=note_words(VantageNote.CLOCK_WRONG), mend=_set_clock())
     said = (
         _("the clock agrees with the collector's") if facts.clock is not None else _("the clock fits the certificates")
     )

@@ -27,7 +27,7 @@ _ENGLISH = frozenset({"en", "c", "posix"})
 
 def translate(text: str) -> str:
     """The text in the language of the process; the text itself in English, or where it has no translation yet."""
-    catalogue = _catalogue()
+    catalogue = _chosen()
     return text if catalogue is None else catalogue.gettext(text)
 
 
@@ -39,10 +39,29 @@ def translate_plural(one: str, many: str, number: int) -> str:
         many: the English text for any other number, with the same placeholders.
         number: how many there are.
     """
-    catalogue = _catalogue()
+    catalogue = _chosen()
     if catalogue is None:
         return one if number == 1 else many
     return catalogue.ngettext(one, many, number)
+
+
+class Untranslated:
+    """A block in which nothing is translated: what it makes is for programs.
+
+    Args:
+        wanted: False leaves the language as it is.
+    """
+
+    depth = 0
+
+    def __init__(self, *, wanted: bool = True) -> None:
+        self._wanted = wanted
+
+    def __enter__(self) -> None:
+        Untranslated.depth += self._wanted
+
+    def __exit__(self, *_: object) -> None:
+        Untranslated.depth -= self._wanted
 
 
 def mark(text: str) -> str:
@@ -65,6 +84,10 @@ def language(environ: Mapping[str, str], encoding: str | None = None) -> str:
         if name in LANGUAGES and _encodes(encoding, LANGUAGES[name]):
             return name
     return "en"
+
+
+def _chosen() -> NullTranslations | None:
+    return None if Untranslated.depth else _catalogue()
 
 
 @cache

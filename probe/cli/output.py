@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from probe.errors import ExitStatus
 from probe.lazy import lazy
-from probe.model.verdict import Status, VantageNote, VantageState, Verdict
+from probe.model.verdict import Status, VantageState, Verdict
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -34,19 +34,6 @@ STATE_SENTENCES = {
     VantageState.PORTAL: "This network lets nobody through before a login page: nothing can be said of any target.",
     VantageState.ALLOWLIST: "This network lets only an allow-list through: what fails is not the target's fault.",
     VantageState.POLICED: "This network slows down our own checking: what fails may work for others.",
-}
-NOTE_SENTENCES = {
-    VantageNote.CLOCK_WRONG: "this host's clock seems to be wrong: the anchors' certificates are out of date here",
-    VantageNote.IPV6_BROKEN: "IPv6 does not work here: failures over IPv6 are not counted against targets",
-    VantageNote.RESOLVER_DEAD: "the network's resolver does not work: it resolves no anchor's name",
-    VantageNote.TUNNEL: "traffic leaves through a tunnel: verdicts describe the network at its other end",
-    VantageNote.PROXY: "the environment names a proxy: other programs on this host may use another network",
-    VantageNote.FAKE_ADDRESSES: "the resolver returns fake addresses: a bypass tool takes over the connections",
-    VantageNote.ANCHORS_DISAGREE: "some anchors fail here and others work: failures count only where one address proves"
-    " them; if an anchor is blocked in this network for long, choose another (--anchor)",
-    VantageNote.ONE_HOST: "one unknown host answers in the place of unrelated sites: this seems to be a captive portal",
-    VantageNote.NO_AUTHORITIES: "this host has no trusted certificate authorities: install them (ca-certificates), or"
-    " name a file in SSL_CERT_FILE",
 }
 PACE_SECONDS = 1.0
 """Seconds between two looks at the connections that wait for the pace limit."""
@@ -81,7 +68,7 @@ class VerdictCounts:
 
 def describe_notes(notes: Iterable[str]) -> tuple[str, ...]:
     """One sentence for each note; a note of a later version is given as it is."""
-    return tuple(NOTE_SENTENCES[VantageNote(note)] if note in NOTE_SENTENCES else note for note in notes)
+    return tuple(verdict_words.note_words(note) for note in notes)
 
 
 def print_table(verdicts: Sequence[Verdict], counts: VerdictCounts) -> None:

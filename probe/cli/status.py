@@ -12,11 +12,10 @@ import click
 import msgspec
 
 from probe.agent.agent_status import AgentStatus, TargetState, read_status
-from probe.agent.control_facts import NO_CONTROL
 from probe.agent.traffic_budget import said_use
 from probe.cli import examples
+from probe.cli.localisation import Untranslated, translate_plural
 from probe.cli.localisation import translate as _
-from probe.cli.localisation import translate_plural
 from probe.cli.output import describe_notes
 from probe.cli.pause import pause_sentence
 from probe.cli.verdict_words import causes_in_words
@@ -46,7 +45,8 @@ def command(as_json: bool, config: Path | None) -> int:
     settings = load(config, os.environ)
     folder = state_folder(settings.agent.state, os.environ)
     found = read_status(settings, folder, Clock.parse(os.environ.get("PROBE_CLOCK", "")).now())
-    wrong = tuple(problems(found))
+    with Untranslated(wanted=as_json):
+        wrong = tuple(problems(found))
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(msgspec.to_builtins(found) | {"problems": wrong}) + b"\n")
     else:
@@ -149,14 +149,17 @@ def _report_lines(found: AgentStatus) -> Iterator[str]:
 def problems(found: AgentStatus) -> Iterator[str]:
     """What needs attention, a sentence each, with the way to mend it."""
     if not found.consent:
-        yield _("No consent: read `probe run --dry-run`, then set `consent = true` under [agent].")
+        yield _("No consent: read `probe run --dry-run`, then run `probe setup`.")
     yield from _life_problems(found)
     if found.round is not None:
         if found.round.state != "online":
             yield _("The last round was {state}: nothing new is known of the targets.").format(state=found.round.state)
         yield from (f"{_('Last round')}: {sentence}" for sentence in describe_notes(found.round.notes))
     if found.control is not None and not found.control.targets and found.role != "control":
-        yield NO_CONTROL
+        yield _(
+            "No control: silence and resets cannot be told from a dead site. Ask the collector's operator for"
+            " `probe collector serve --control`, or name a file under [agent] control."
+        )
     if found.clock is not None:
         yield _("{difference}: set it, or certificates may seem invalid.").format(difference=found.clock)
     yield from _report_problems(found)

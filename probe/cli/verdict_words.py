@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from probe.cli.localisation import mark
 from probe.cli.localisation import translate as _
-from probe.model.verdict import Status
+from probe.model.verdict import Status, VantageNote
 
 CAUSE_WORDS: Mapping[str, str] = {
     "dns.nxdomain": mark("the resolver denies that the name exists"),
@@ -62,6 +62,35 @@ def causes_in_words(causes: Iterable[str]) -> str:
 def status_words(status: Status) -> str:
     """What a status means."""
     return _(STATUS_WORDS[status])
+
+
+NOTE_SENTENCES: Mapping[str, str] = {
+    VantageNote.CLOCK_WRONG: mark(
+        "this host's clock seems to be wrong: the anchors' certificates are out of date here"
+    ),
+    VantageNote.IPV6_BROKEN: mark("IPv6 does not work here: failures over IPv6 are not counted against targets"),
+    VantageNote.RESOLVER_DEAD: mark("the network's resolver does not work: it resolves no anchor's name"),
+    VantageNote.TUNNEL: mark("traffic leaves through a tunnel: verdicts describe the network at its other end"),
+    VantageNote.PROXY: mark("the environment names a proxy: other programs on this host may use another network"),
+    VantageNote.FAKE_ADDRESSES: mark("the resolver returns fake addresses: a bypass tool takes over the connections"),
+    VantageNote.ANCHORS_DISAGREE: mark(
+        "some anchors fail here and others work: failures count only where one address proves them; if an anchor is"
+        " blocked in this network for long, choose another (--anchor)"
+    ),
+    VantageNote.ONE_HOST: mark(
+        "one unknown host answers in the place of unrelated sites: this seems to be a captive portal"
+    ),
+    VantageNote.NO_AUTHORITIES: mark(
+        "this host has no trusted certificate authorities: install them (ca-certificates), or name a file in"
+        " SSL_CERT_FILE"
+    ),
+}
+"""Note of a vantage -> its sentence."""
+
+
+def note_words(note: str) -> str:
+    """The sentence of a note; a note of a later version is given as it is."""
+    return _(NOTE_SENTENCES[note]) if note in NOTE_SENTENCES else note
 
 
 def pace_words(waiting: int) -> str:

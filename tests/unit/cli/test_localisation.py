@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +73,44 @@ def test_each_language_has_a_catalogue_beside_the_code() -> None:
     compiled = {path.parts[-3] for path in Path(localisation.FOLDER).rglob("*.mo")}
 
     assert compiled == set(localisation.LANGUAGES)
+
+
+PROGRAMS = """
+from probe.cli.localisation import Untranslated, translate
+with Untranslated():
+    print(translate("never"))
+with Untranslated(wanted=False):
+    print(translate("never") != "never")
+print(translate("never") != "never")
+"""
+
+
+def test_what_is_for_programs_is_not_translated() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAMS],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "LANGUAGE": "ru", "PYTHONIOENCODING": "utf-8"},
+        cwd=Path(__file__).parents[3],
+    )
+
+    assert done.stdout.splitlines() == ["never", "True", "True"]
+
+
+@pytest.mark.parametrize("words", [["status", "--json"], ["doctor", "--local", "--json"]])
+def test_json_is_the_same_in_every_language(words: list[str], tmp_path: Path) -> None:
+    outputs = []
+    for asked in ("en", "ru"):
+        environ = {**os.environ, "LANGUAGE": asked, "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-m", "probe", *words],
+            capture_output=True,
+            check=False,
+            env=environ | {"PROBE_CLOCK": "2026-01-01T00:00:00Z@1"},
+            cwd=Path(__file__).parents[3],
+        )
+        outputs.append(re.sub(rb'"time":"[^"]*"', b"", done.stdout))
+
+    assert outputs[0]
+    assert outputs[0] == outputs[1]

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from probe.cli import output
 from probe.cli.output import (
-    NOTE_SENTENCES,
     STATE_SENTENCES,
     STATUS_STYLES,
     VerdictCounts,
@@ -24,6 +23,7 @@ from probe.cli.output import (
     plain_table,
     print_table,
 )
+from probe.cli.verdict_words import NOTE_SENTENCES
 from probe.errors import ExitStatus
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 

@@ -130,7 +130,7 @@ def test_a_pause_is_said_and_its_silence_is_no_problem() -> None:
             {"round": RoundReport(start=NOW, seconds=1.0, targets=5, measured=5, notes=("tunnel",))},
             "Last round: traffic leaves through a tunnel",
         ),
-        ({"control": Coverage(targets=0, of=5)}, "no control: silence and resets cannot be told from a dead site"),
+        ({"control": Coverage(targets=0, of=5)}, "No control: silence and resets cannot be told from a dead site"),
         ({"collectors": ("https://c.example",)}, "Not enrolled: run probe enrol https://c.example --token-file FILE"),
         (
             {"vantage": VantageIdentity(agent="a", collector="https://c.example", key=False)},
