@@ -36,9 +36,9 @@ _probe() {
             files="yes"
             ;;
         "probe explain")
-            options="--svg -h --help"
-            with_file="--svg"
-            with_value="--svg"
+            options="--svg --json --config -h --help"
+            with_file="--svg --config"
+            with_value="--svg --config"
             files="yes"
             ;;
         "probe setup")

@@ -21,7 +21,7 @@ complete -c probe -n '__probe_at probe' -a check -d 'Measure each TARGET once, n
 complete -c probe -n '__probe_at probe' -a sweep -d 'Measure each target of the list FILE (- is standard input) and judge it; print JSON Lines, one verdict a target'
 complete -c probe -n '__probe_at probe' -a judge -d 'Read verdicts (JSON Lines) from FILE, judge their evidence again, print verdicts in the same order'
 complete -c probe -n '__probe_at probe' -a replay -d 'Feed the verdicts of FILE (JSON Lines, - for standard input) to the detector'
-complete -c probe -n '__probe_at probe' -a explain -d 'Show the series of TARGET in the verdicts of FILE (JSON Lines, - for standard input)'
+complete -c probe -n '__probe_at probe' -a explain -d 'Show the status of TARGET in the history that the agent of this host keeps, and why it has no other one'
 complete -c probe -n '__probe_at probe' -a setup -d 'Explain the risk, ask for consent, and write the settings of an agent on this host'
 complete -c probe -n '__probe_at probe' -a run -d 'Measure the targets of the settings round after round and report changes, until interrupted'
 complete -c probe -n '__probe_at probe' -a status -d 'Show what is blocked and since when, what fails and is not certain, and how the agent of this host is'
@@ -83,6 +83,8 @@ complete -c probe -n '__probe_at probe replay' -F
 complete -c probe -n '__probe_at probe replay' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe explain' -F
 complete -c probe -n '__probe_at probe explain' -l svg -r -F -d 'Also draw the series into this file'
+complete -c probe -n '__probe_at probe explain' -l json -d 'Without FILE: print the verdict of the last full look'
+complete -c probe -n '__probe_at probe explain' -l config -r -F -d 'Settings file to read'
 complete -c probe -n '__probe_at probe explain' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe setup' -l accept-risks -d 'Consent, for automation: you have read docs/volunteers.md'
 complete -c probe -n '__probe_at probe setup' -l asn -x -d 'AS number of this network; 0: unknown'

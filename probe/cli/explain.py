@@ -1,7 +1,8 @@
-"""`probe explain`: show why a change of a target was or was not reported."""
+"""`probe explain`: show why a change of a target was or was not reported, from the agent's history or from verdicts."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,22 +13,26 @@ import click
 
 from probe.cli import examples, say
 from probe.cli.replay import bounded_lines
+from probe.cli.target_history import read_record, record_lines
 from probe.detect.chart import BARS, PLAIN_BARS, svg, terminal
 from probe.detect.detector_input import DetectorInput
 from probe.detect.explain import explain
 from probe.detect.replay import BadVerdictLine, read_in_order
 from probe.errors import ExitStatus, UsageError
+from probe.settings import load
+from probe.settings.paths import state_folder
 
 
 @click.command(
     "explain",
     epilog=examples(
+        "probe explain https://example.com/",
         "probe explain https://example.com/ history.jsonl",
         "probe explain https://example.com/ - --svg series.svg < history.jsonl",
     ),
 )
 @click.argument("target")
-@click.argument("file", type=click.File("rb"), default="-")
+@click.argument("file", type=click.File("rb"), required=False)
 @click.option(
     "--svg",
     "picture",
@@ -35,12 +40,19 @@ from probe.errors import ExitStatus, UsageError
     metavar="FILE",
     help="Also draw the series into this file.",
 )
-def command(target: str, file: IO[bytes], picture: Path | None) -> int:
-    """Show the series of TARGET in the verdicts of FILE (JSON Lines, - for standard input).
+@click.option("--json", "as_json", is_flag=True, help="Without FILE: print the verdict of the last full look.")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings file to read.")
+def command(target: str, file: IO[bytes] | None, picture: Path | None, *, as_json: bool, config: Path | None) -> int:
+    """Show the status of TARGET in the history that the agent of this host keeps, and why it has no other one.
 
-    Prints the observations, the accumulated evidence against its threshold, and each status with its reason. FILE
-    should hold all targets of the vantage: the detector needs the others to tell a failing vantage from a block.
+    With FILE, the series of TARGET in its verdicts (JSON Lines, - for standard input): the observations, the
+    accumulated evidence against its threshold, and each status with its reason. FILE should hold all targets of the
+    vantage: the detector needs the others to tell a failing vantage from a block.
     """
+    if file is None:
+        if picture is not None:
+            raise UsageError("--svg draws the verdicts of a file", mend="name one, or - for standard input")
+        return _explain_from_history(target, config, as_json=as_json)
     history = explain(_read(file), target)
     if not history.points:
         raise UsageError(f"no verdict about {target}", where=file.name, mend="write the target as it stands there")
@@ -49,6 +61,21 @@ def command(target: str, file: IO[bytes], picture: Path | None) -> int:
     click.echo(terminal(history, shutil.get_terminal_size().columns, bars), nl=False)
     if picture is not None:
         picture.write_text(svg(history), encoding="utf-8")
+    return ExitStatus.OK
+
+
+def _explain_from_history(target: str, config: Path | None, *, as_json: bool) -> int:
+    settings = load(config, os.environ)
+    folder = state_folder(settings.agent.state, os.environ)
+    record = read_record(folder, target)
+    if record.standing is None and not record.changes:
+        raise UsageError(f"no verdict about {target}", where=str(folder), mend="write the target as the list has it")
+    if not as_json:
+        click.echo("\n".join(record_lines(record)))
+    elif record.verdict is None:
+        raise UsageError(f"no full look at {target} is kept", where=str(folder), mend="see [agent] history_days")
+    else:
+        sys.stdout.buffer.write(record.verdict + b"\n")
     return ExitStatus.OK
 
 

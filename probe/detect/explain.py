@@ -132,6 +132,33 @@ def explain(inputs: Iterable[DetectorInput], target: str) -> TargetHistory:
     )
 
 
+class StandingEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What a detector's state holds for another status of one target.
+
+    Attributes:
+        towards: the other status that the evidence supports; None where it supports none.
+        nats: evidence for it, natural log of a likelihood ratio; 0 or more.
+        threshold: evidence at which it would be reported.
+        reason: why it was reported or not.
+    """
+
+    towards: Status | None
+    nats: float
+    threshold: float
+    reason: str
+
+
+def standing_evidence(detector: Detector, target: str) -> StandingEvidence | None:
+    """Return the evidence for another status of a target as it stands; None for a target that was never measured."""
+    series = detector.network.series.get(target)
+    if series is None:
+        return None
+    fails = series.failing_since or series.failed_last
+    classes = frozenset({failure_class_of(Status.BLOCKED, series.causes) if fails else SUCCESS})
+    towards, nats, threshold, reason = _explanation(detector, series, classes)
+    return StandingEvidence(towards=towards, nats=round(nats, 2), threshold=round(threshold, 2), reason=reason)
+
+
 def _explanation(
     detector: Detector, series: Series, classes: frozenset[int]
 ) -> tuple[Status | None, float, float, str]:

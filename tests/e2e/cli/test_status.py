@@ -75,3 +75,20 @@ def test_a_broken_state_is_one_line_and_exit_2(page: str, tmp_path: Path) -> Non
 
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
     assert b"state.sqlite: broken: file is not a database (move it away to begin anew)" in done.stderr
+
+
+def test_explain_tells_from_the_history_what_was_measured_and_its_verdict_can_be_judged_again(
+    page: str, tmp_path: Path
+) -> None:
+    config = settings(tmp_path, [page, "tcp://127.0.0.1:1"], retests=0)
+    for _ in range(2):
+        probe("run", "--once", "--config", str(config))
+
+    told = probe("explain", "tcp://127.0.0.1:1", "--config", str(config)).stdout.decode().splitlines()
+    verdict = probe("explain", "tcp://127.0.0.1:1", "--json", "--config", str(config)).stdout
+
+    assert told[:2] == ["tcp://127.0.0.1:1", "no settled status yet"]
+    measured = told[told.index("Measured:") + 1 : -1]
+    assert len(measured) == 1, "the second round changed nothing"
+    assert measured[0].endswith("  unreachable (tcp.reset: the connection is refused by a reset)")
+    assert probe("judge", "-", stdin=verdict).stdout == verdict

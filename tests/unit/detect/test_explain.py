@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from probe.detect.decision import Reason
-from probe.detect.explain import explain
+from probe.detect.explain import explain, standing_evidence
 from probe.model.verdict import Status
 
 WORKING = {name: " ".join("." * 40) for name in "bcdef"}
@@ -64,3 +64,27 @@ def test_what_stood_at_the_first_measurement_is_no_transition(scene: Any) -> Non
     (found,) = history.first_sights
     assert (found.status, found.since) == (Status.BLOCKED, scene.verdict_input("a", "X", 0.0).time)
     assert history.points[0].status is Status.BLOCKED
+
+
+def test_the_evidence_of_a_loaded_detector_can_be_read(settled: Any) -> None:
+    """As it stands in the state of an agent, without a verdict at hand."""
+    settled.play(a="W", **dict.fromkeys("bcdef", "."))
+
+    doubtful = standing_evidence(settled.detector, "a")
+    quiet = standing_evidence(settled.detector, "b")
+
+    assert doubtful is not None
+    assert quiet is not None
+    assert doubtful.towards is Status.BLOCKED
+    assert 0 < doubtful.nats < doubtful.threshold
+    assert (quiet.towards, quiet.nats) == (None, 0.0)
+    assert standing_evidence(settled.detector, "stranger") is None
+
+
+def test_the_evidence_for_the_end_of_a_block_can_be_read(settled: Any) -> None:
+    settled.play(a="SSSS S", **dict.fromkeys("bcdef", ". ."))
+
+    found = standing_evidence(settled.detector, "a")
+
+    assert found is not None
+    assert (found.towards, found.reason) == (Status.REACHABLE, "the failures continue")
