@@ -177,6 +177,7 @@ complete -c probe -n '__probe_at probe collector serve' -l clock -x -d 'A labora
 complete -c probe -n '__probe_at probe collector serve' -l control -d 'Run a control agent in this process; it contacts what agents contact'
 complete -c probe -n '__probe_at probe collector serve' -l accept-risks -d 'Consent to what the control contacts, for this run alone'
 complete -c probe -n '__probe_at probe collector serve' -l dry-run -d 'With --control: print what it would contact; serve nothing'
+complete -c probe -n '__probe_at probe collector serve' -l trust-control -x -d 'Take over the control of the collector at URL, signed with its key; repeatable'
 complete -c probe -n '__probe_at probe collector serve' -l config -r -F -d 'With --control: its settings, as of an agent'
 complete -c probe -n '__probe_at probe collector serve' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector token' -l db -r -F -d 'The database file; created when it does not exist'

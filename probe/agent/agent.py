@@ -121,7 +121,7 @@ class Agent:
         self._enrolment = read_enrolment(context.folder)
         self._uplink: Uplink | None = None
         self._clock_jumps = ClockJumps(context.clock)
-        self._coverage: control_facts.Coverage | None = None
+        self._coverage = control_facts.CoverageWatch()
         ranges = {text for text, target in watchlist.targets if isinstance(target, RangeTarget)}
         self._hit_list = hit_list.read(context.folder, ranges) if settings.agent.role == "control" else {}
 
@@ -153,7 +153,8 @@ class Agent:
         start, used = self.context.clock.now(), self.account.used_today()
         self._correct_times()
         facts = await self._control_facts(client)
-        self._note_coverage(facts)
+        if self.settings.agent.role != "control":
+            self._coverage.note(facts, (text for text, _ in self._watchlist.targets))
         targets = due(self._watchlist.targets, self._state.measured, start)
         session.prepare(
             facts,
@@ -275,17 +276,6 @@ class Agent:
             log.info("control not refreshed: %s", problem)
         return self._control.facts()
 
-    def _note_coverage(self, facts: Mapping[str, ControlFacts]) -> None:
-        """Remember how much the control covers, and log when there is none, or one again."""
-        if self.settings.agent.role == "control":
-            return
-        before = self._coverage
-        self._coverage = control_facts.coverage(facts, (text for text, _ in self._watchlist.targets))
-        if not self._coverage.targets and (before is None or before.targets):
-            log.warning(control_facts.NO_CONTROL)
-        elif self._coverage.targets and before is not None and not before.targets:
-            log.info("a control is here: it has measured %d of %d targets", self._coverage.targets, self._coverage.of)
-
     def _facts_from_file(self, path: Path) -> Mapping[str, ControlFacts]:
         try:
             self._file_facts = control_facts.read_control_file(path)
@@ -322,7 +312,7 @@ class Agent:
             now=now,
             watched=watched,
             max_bytes=self.settings.agent.outbox_bytes,
-            notes={**traffic, "round": round_note, "version": __version__, "control": self._coverage},
+            notes={**traffic, "round": round_note, "version": __version__, "control": self._coverage.last},
             copies=[] if self.further is None else self.further.copies(partial(self._copy, result, watched, now)),
             history=round_report.history_of(result, watched, timedelta(days=self.settings.agent.history_days)),
         )

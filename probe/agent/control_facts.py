@@ -56,6 +56,25 @@ def coverage(facts: Mapping[str, ControlFacts], watched: Iterable[str]) -> Cover
     return Coverage(sum(text in facts for text in texts), len(texts))
 
 
+class CoverageWatch:
+    """Logs when there is no control, or one again.
+
+    Attributes:
+        last: how much the control covered in the last round; None before the first.
+    """
+
+    def __init__(self) -> None:
+        self.last: Coverage | None = None
+
+    def note(self, facts: Mapping[str, ControlFacts], watched: Iterable[str]) -> None:
+        """Take in what a round compares with."""
+        before, self.last = self.last, coverage(facts, watched)
+        if not self.last.targets and (before is None or before.targets):
+            log.warning(NO_CONTROL)
+        elif self.last.targets and before is not None and not before.targets:
+            log.info("a control is here: it has measured %d of %d targets", self.last.targets, self.last.of)
+
+
 class _Stamp(msgspec.Struct):
     """What is known of the cached copy: its entity tag, and when the collector last confirmed it."""
 

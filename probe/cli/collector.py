@@ -70,6 +70,13 @@ def command() -> None:
 @click.option("--accept-risks", is_flag=True, help="Consent to what the control contacts, for this run alone.")
 @click.option("--dry-run", is_flag=True, help="With --control: print what it would contact; serve nothing.")
 @click.option(
+    "--trust-control",
+    "trusted",
+    multiple=True,
+    metavar="URL",
+    help="Take over the control of the collector at URL, signed with its key; repeatable.",
+)
+@click.option(
     "--config", type=click.Path(path_type=Path), metavar="FILE", help="With --control: its settings, as of an agent."
 )
 def serve(
@@ -81,6 +88,7 @@ def serve(
     control: bool,
     accept_risks: bool,
     dry_run: bool,
+    trusted: tuple[str, ...],
     config: Path | None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in progress are finished first.
@@ -93,14 +101,14 @@ def serve(
     chosen = Clock.parse(clock or os.environ.get("PROBE_CLOCK", ""))
     if not control and (dry_run or accept_risks or config):
         raise UsageError("--dry-run, --accept-risks and --config are of the control", mend="give --control as well")
-    beside = None
+    beside = [collector_control.trusting(url) for url in trusted]
     if control:
         settings = collector_control.control_settings(config)
         if dry_run:
             collector_control.print_contacts(settings)
             return
         collector_control.demand_consent(settings, accept_risks=accept_risks)
-        beside = collector_control.companion(settings, db, chosen)
+        beside.append(collector_control.companion(settings, db, chosen))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     asyncio.run(serve_pages(db, listen, origin, chosen, lambda page: click.echo(f"probe collector: {page}"), beside))
 

@@ -98,3 +98,17 @@ def companion(settings: Settings, db: Path, clock: Clock) -> Companion:
             yield
 
     return beside
+
+
+def trusting(url: str) -> Companion:
+    """What takes over the control of the collector at a URL, beside a collector."""
+    from probe.collector.trusted_control import TrustedControl  # noqa: PLC0415 - few collectors trust another
+
+    @contextlib.asynccontextmanager
+    async def beside(collector: Collector) -> AsyncIterator[None]:
+        trusted = TrustedControl(collector, url)
+        name = f"control of {trusted.origin}"
+        async with collector.supervisor.supervise(name, trusted.run_once, essential=False):
+            yield
+
+    return beside

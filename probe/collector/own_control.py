@@ -8,6 +8,7 @@ known (`own_id`), so that pages and data can say whose control it is.
 from __future__ import annotations
 
 import secrets
+from base64 import b64encode
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,13 +20,14 @@ from probe.collector.store import StoreSession, agents, to_ms
 from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError
 from probe.errors import StateError
+from probe.formats import control_listing
 from probe.formats.batch import signed_bytes
+from probe.formats.control_listing import KEY_HEADER, SIGNATURE_HEADER
 from probe.model.event import Network
 
-_KEY = "own control: key"
-"""Name under which the seed of the key (32 bytes) is kept in the database."""
-_ID = "own control: id"
-"""Name under which the agent's id is kept."""
+OWN = "own control"
+"""Name of the identity, under which its key (`: key`, a seed of 32 bytes) and its id (`: id`) are in the database."""
+_PUBLISHING = "published control: key"
 SPONSOR = "this collector"
 """The sponsor of the agent."""
 
@@ -82,31 +84,69 @@ async def own_control(collector: Collector, network: Network) -> OwnControl:
         StateError: the control was revoked.
         StorageError: the database cannot be written.
     """
+    return await control_identity(collector, OWN, network, sponsor=SPONSOR)
+
+
+async def control_identity(collector: Collector, name: str, network: Network, *, sponsor: str) -> OwnControl:
+    """A control that this process speaks for; its identity is made at the first call.
+
+    Args:
+        collector: running.
+        name: of the identity, in this database.
+        network: where the control stands.
+        sponsor: who vouches for it.
+
+    Raises:
+        StateError: the control was revoked.
+        StorageError: the database cannot be written.
+    """
     now = to_ms(collector.clock.now())
-    seed, agent = await collector.store.write(lambda session: _identity(session, network, now))
+    seed, agent = await collector.store.write(lambda session: _identity(session, name, network, sponsor, now))
     if agent.state != "active":
-        raise StateError("the collector's own control was revoked", where=agent.id, mend="serve without --control")
+        raise StateError(f"the {name} was revoked", where=agent.id, mend="serve without it")
     return OwnControl(collector, agent, Ed25519PrivateKey.from_private_bytes(seed))
+
+
+async def publishing_key(collector: Collector) -> Ed25519PrivateKey:
+    """The key under which this collector publishes its controls' verdicts; it is made at the first call."""
+    seed = await collector.store.read(lambda session: agents.secret(session, _PUBLISHING))
+    if seed is None:
+        seed = await collector.store.write(lambda session: _kept(session, _PUBLISHING, secrets.token_bytes(32)))
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+async def signature_fields(collector: Collector, listing: bytes) -> dict[str, str]:
+    """The header fields under which other collectors take a listing (`probe.formats.control_listing`)."""
+    key = await publishing_key(collector)
+    signature = key.sign(control_listing.signed_bytes(collector.origin, listing))
+    public = key.public_key().public_bytes_raw()
+    return {KEY_HEADER: b64encode(public).decode(), SIGNATURE_HEADER: b64encode(signature).decode()}
 
 
 def own_id(session: StoreSession) -> str:
     """The id of the collector's own control; empty when it never had one."""
-    stored = agents.secret(session, _ID)
+    stored = agents.secret(session, f"{OWN}: id")
     return "" if stored is None else stored.decode("ascii")
 
 
-def _identity(session: StoreSession, network: Network, now: int) -> tuple[bytes, AgentRow]:
+def _identity(session: StoreSession, name: str, network: Network, sponsor: str, now: int) -> tuple[bytes, AgentRow]:
     """The seed of the key and the row of the agent, both made where they are missing."""
-    agents.store_secret(session, _KEY, secrets.token_bytes(32))
-    agents.store_secret(session, _ID, secrets.token_hex(8).encode("ascii"))
-    seed, agent = agents.secret(session, _KEY), own_id(session)
-    assert seed is not None  # noqa: S101 it was written above
+    seed = _kept(session, f"{name}: key", secrets.token_bytes(32))
+    agent = _kept(session, f"{name}: id", secrets.token_hex(8).encode("ascii")).decode("ascii")
     known = agents.agent(session, agent)
     if known is not None:
         return seed, known
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
-    row = AgentRow(0, agent, public, "control", SPONSOR, network.asn, network.country, "active", "", 0, now)
+    row = AgentRow(0, agent, public, "control", sponsor, network.asn, network.country, "active", "", 0, now)
     agents.add_agent(session, row)
     stored = agents.agent(session, agent)
-    assert stored is not None  # noqa: S101 likewise
+    assert stored is not None  # noqa: S101 it was written one line above
     return seed, stored
+
+
+def _kept(session: StoreSession, name: str, value: bytes) -> bytes:
+    """What the database has under this name; this value from now on where it had nothing."""
+    agents.store_secret(session, name, value)
+    stored = agents.secret(session, name)
+    assert stored is not None  # noqa: S101 it was written one line above
+    return stored

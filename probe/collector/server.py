@@ -7,7 +7,8 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -16,6 +17,7 @@ from probe.clock import Clock
 from probe.collector.fusing.fuser import Fuser, Upkeep, fuse_some
 from probe.collector.intake import agents_api, forget_api
 from probe.collector.metrics import CONTENT_TYPE
+from probe.collector.own_control import signature_fields
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store import agents
 from probe.collector.store.sqlite import open_store
@@ -105,6 +107,8 @@ def application(collector: Collector) -> web.Application:
     """The web application with all routes."""
     app = web.Application(middlewares=[error_middleware], client_max_size=MAX_COMPRESSED)
     app[STATE] = collector
+    sign: agents_api.SignListing = partial(signature_fields, collector)
+    app[agents_api.SIGN_CONTROL] = sign
     app[html_pages.BOARD] = html_pages.BoardCache(collector)
     app[service_pages.SERVICE_VIEWS] = service_pages.ServiceViewCache(collector)
     app[html_pages.TEMPLATES] = html_pages.templates()
@@ -177,7 +181,7 @@ async def serve(  # noqa: PLR0917 - what a command line gives
     origin: str,
     clock: Clock,
     announce: Callable[[str], None],
-    companion: Companion | None = None,
+    companions: Sequence[Companion] = (),
 ) -> None:
     """Serve until SIGTERM or an interrupt, then finish open requests and stop.
 
@@ -187,7 +191,7 @@ async def serve(  # noqa: PLR0917 - what a command line gives
         origin: under which agents know the collector; empty: that of `listen`.
         clock: of the collector.
         announce: told the URL of the board once it is served.
-        companion: runs beside the collector and ends before it; None for nothing.
+        companions: run beside the collector and end before it.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
@@ -197,10 +201,9 @@ async def serve(  # noqa: PLR0917 - what a command line gives
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows: the default handlers raise KeyboardInterrupt
             break
-    async with (
-        running(db, listen, origin, clock) as (collector, page),
-        companion(collector) if companion is not None else contextlib.nullcontext(),
-    ):
+    async with running(db, listen, origin, clock) as (collector, page), contextlib.AsyncExitStack() as stack:
+        for companion in companions:
+            await stack.enter_async_context(companion(collector))
         announce(page)
         await stop.wait()
 

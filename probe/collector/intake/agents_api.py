@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -28,6 +29,9 @@ MAX_ENROLMENT_BYTES = 4096
 CONTROL_MAX_AGE = timedelta(days=7)
 """Older verdicts of a control are not served."""
 UNKNOWN_AGENT = "this agent is not enrolled here"
+SignListing = Callable[[bytes], Awaitable[dict[str, str]]]
+SIGN_CONTROL: web.AppKey[SignListing] = web.AppKey("sign_control")
+"""Gives the header fields that sign a listing of the controls' verdicts."""
 _ENROLMENT = msgspec.json.Decoder(EnrolmentRequest)
 
 
@@ -81,7 +85,7 @@ async def post_batch(request: web.Request) -> web.Response:
 
 
 async def get_control(request: web.Request) -> web.Response:
-    """`GET /api/v1/control`: the newest verdict of each target from a control, JSON Lines."""
+    """`GET /api/v1/control`: the newest verdict of each target from a control, JSON Lines, signed in the header."""
     collector = request.app[STATE]
     revision = await collector.store.read(batches.control_revision)
     tag = f"c{revision}"
@@ -93,7 +97,8 @@ async def get_control(request: web.Request) -> web.Response:
         since = to_ms(collector.clock.now() - CONTROL_MAX_AGE)
         bodies = await collector.store.read(lambda session: batches.control_bodies(session, since))
         answer.content_type = "application/jsonl"
-        answer.body = b"".join(zlib.decompress(body) + b"\n" for body in bodies)
+        answer.body = listing = b"".join(zlib.decompress(body) + b"\n" for body in bodies)
+        answer.headers.update(await request.app[SIGN_CONTROL](listing))
         answer.enable_compression()
     return answer
 
