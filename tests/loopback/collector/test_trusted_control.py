@@ -23,6 +23,10 @@ from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
 from tests.loopback.collector.conftest import Server
 from tests.loopback.tiny_servers import serving
 
+OUT_OF_BOUNDS = (
+    b'{"time":"2026-05-04T12:00:00Z","target":"a.example","status":"down","causes":[],"rule":"r",'
+    b'"evidence":{"rules":99999999999999999},"vantage":{"state":"online"}}'
+)
 HERE = Network(asn=64500, country="NL")
 
 
@@ -135,11 +139,7 @@ async def test_what_is_no_signed_control_is_refused(server: Server, reply: bytes
     ("line", "error", "said"),
     [
         (b"not a verdict", RecordError, "http"),
-        (
-            b'{"time":"0001-01-01T00:00:00Z","target":"a.example","status":"down"}',
-            UplinkError,
-            "its control is refused",
-        ),
+        (OUT_OF_BOUNDS, UplinkError, "its control is refused: a number in evidence is out of bounds"),
     ],
 )
 async def test_a_signed_control_that_is_none_is_refused_too(
