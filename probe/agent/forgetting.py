@@ -7,7 +7,7 @@ asked again later, with nothing left here but the request: it names the agent's 
 from __future__ import annotations
 
 import contextlib
-import shutil
+import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,9 @@ FOLDER_FILES = (
 TEMPORARY_FILES = "*.*.new"
 """What an interrupted write leaves behind (`identity.write_private_file`)."""
 SUBFOLDERS = ("pcap", "lists", FURTHER_FOLDER)
-"""Captured packets, downloaded lists, what further collectors get."""
+"""Captured packets, downloaded lists, what further collectors get: each is deleted when it is empty."""
+_FURTHER_NAME = re.compile(r"[0-9a-f]{16}")
+"""Name of a further collector's folder (`further_collectors.folder_of`)."""
 
 
 class PendingRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +89,7 @@ def make_requests(folder: Path, settings: Settings) -> tuple[PendingRequest, ...
     first = [_request(SigningKey(seed), origin, urls) for seed in _seeds(folder) for origin, urls in collectors.items()]
     further = [
         _request(SigningKey(seed), enrolment.origin, (enrolment.url or enrolment.origin,))
-        for one in sorted((folder / FURTHER_FOLDER).glob("*"))
+        for one in _further_folders(folder)
         if (enrolment := read_enrolment(one)) is not None
         for seed in _seeds(one)
     ]
@@ -140,10 +142,11 @@ def erase_folder(folder: Path, settings: Settings, *, tell: bool) -> tuple[Pendi
             found = (*read_pending(folder), *make_requests(folder, settings))
             requests = tuple({(one.origin, one.body): one for one in found}.values())
         keep_pending(folder, requests)
-        for path in _files(folder):
+        for path in [*_files(folder), *_files_below(folder)]:
             _delete(path)
-        for name in SUBFOLDERS:
-            shutil.rmtree(folder / name, ignore_errors=True)
+        for place in (*_further_folders(folder), *(folder / name for name in SUBFOLDERS)):
+            with contextlib.suppress(OSError):  # it does not exist, or somebody keeps other files there
+                place.rmdir()
     if not requests:
         remove_folder(folder)
     return requests
@@ -171,6 +174,21 @@ def remove_folder(folder: Path) -> None:
 def _files(folder: Path) -> Iterator[Path]:
     yield from (folder / name for name in FOLDER_FILES)
     yield from folder.glob(TEMPORARY_FILES)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Our files in the subfolders, whose names somebody's own folders may have as well."""
+    yield from (folder / "pcap").glob("*.pcap")
+    for record in (folder / "lists").glob("*.json"):  # each downloaded list has one beside it
+        if record.with_suffix(".csv").is_file():
+            yield from (record, record.with_suffix(".csv"))
+    for one in _further_folders(folder):
+        yield from _files(one)
+        yield from (one / name for name in (LOCK_FILE, PENDING_FILE))
+
+
+def _further_folders(folder: Path) -> list[Path]:
+    return [one for one in sorted((folder / FURTHER_FOLDER).glob("*")) if _FURTHER_NAME.fullmatch(one.name)]
 
 
 def _delete(path: Path) -> None:

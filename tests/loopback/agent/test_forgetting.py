@@ -162,12 +162,17 @@ def test_files_of_others_in_the_folder_stay(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     load_or_create_key(folder)
     (folder / "diary.txt").write_text("dear diary")
-    (folder / "pcap").mkdir()
+    for name in ("pcap", "lists", "collectors"):
+        (folder / name).mkdir()
     (folder / "pcap" / "1.pcap").write_bytes(b"packets")
+    for name in ("ip2asn.csv", "ip2asn.json", "shopping.json"):
+        (folder / "lists" / name).write_text("{}")
+    (folder / "collectors" / "stamps.txt").write_text("penny black")
 
     erase_folder(folder, settings(tmp_path), tell=True)
 
-    assert [file.name for file in folder.iterdir()] == ["diary.txt"]
+    kept = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    assert kept == ["collectors/stamps.txt", "diary.txt", "lists/shopping.json"]
 
 
 async def test_an_agent_at_work_is_not_forgotten(tmp_path: Path) -> None:
