@@ -82,9 +82,9 @@ _probe() {
             commands="export import list"
             ;;
         "probe outbox export")
-            options="--all --config -h --help"
+            options="--all --collector --config -h --help"
             with_file="--config"
-            with_value="--config"
+            with_value="--collector --config"
             files="yes"
             ;;
         "probe outbox import")
@@ -94,9 +94,9 @@ _probe() {
             files="yes"
             ;;
         "probe outbox list")
-            options="--all --json --config -h --help"
+            options="--all --json --collector --config -h --help"
             with_file="--config"
-            with_value="--config"
+            with_value="--collector --config"
             ;;
         "probe doctor")
             options="--local --json --config -h --help"

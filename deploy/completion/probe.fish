@@ -131,6 +131,7 @@ complete -c probe -n '__probe_at probe outbox' -a list -d 'Print the reports tha
 complete -c probe -n '__probe_at probe outbox' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe outbox export' -F
 complete -c probe -n '__probe_at probe outbox export' -l all -d 'Also what the collector has, as far as it is kept'
+complete -c probe -n '__probe_at probe outbox export' -l collector -x -d 'One of the further collectors in place of the first'
 complete -c probe -n '__probe_at probe outbox export' -l config -r -F -d 'Settings file to read'
 complete -c probe -n '__probe_at probe outbox export' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe outbox import' -F
@@ -138,6 +139,7 @@ complete -c probe -n '__probe_at probe outbox import' -l config -r -F -d 'Settin
 complete -c probe -n '__probe_at probe outbox import' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe outbox list' -l all -d 'Also what the collector has, as far as it is kept'
 complete -c probe -n '__probe_at probe outbox list' -l json -d 'Print JSON Lines'
+complete -c probe -n '__probe_at probe outbox list' -l collector -x -d 'One of the further collectors in place of the first'
 complete -c probe -n '__probe_at probe outbox list' -l config -r -F -d 'Settings file to read'
 complete -c probe -n '__probe_at probe outbox list' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe doctor' -l local -d 'Contact nobody: look at this host alone'

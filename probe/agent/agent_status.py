@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from probe.agent import watchlist
 from probe.agent.agent import HEARTBEAT_FILE
 from probe.agent.clock_offset import ClockOffset
 from probe.agent.control_facts import Coverage
+from probe.agent.enrolment import origin_of
 from probe.agent.forgetting import read_pending
+from probe.agent.further_collectors import folder_of
 from probe.agent.identity import KEY_FILE, read_enrolment
 from probe.agent.outbox import AgentState, Outbox
 from probe.agent.pause_file import Pause, read_pause
@@ -91,6 +93,20 @@ class VantageIdentity(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
+class FurtherQueue(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits for one collector beside the first.
+
+    Attributes:
+        collector: its origin.
+        enrolled: whether this agent is enrolled there.
+        queue: empty before the first round.
+    """
+
+    collector: str
+    enrolled: bool
+    queue: Queue
+
+
 class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the agent at one moment. `probe status --json` prints it.
 
@@ -105,6 +121,7 @@ class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
         unsettled: targets that fail, not yet sure.
         reachable: number of targets that are settled as reachable and did not fail last.
         control: how much of the watchlist a control has measured; None where no round has said it.
+        further: what waits for the collectors beside the first.
         clock: how far this host's clock is from the collector's; None where the difference is small or not known.
         collectors: of the settings.
         forget_requests: how many requests to be forgotten wait for a collector.
@@ -129,6 +146,7 @@ class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
     vantage: VantageIdentity | None = None
     control: Coverage | None = None
     clock: ClockOffset | None = None
+    further: tuple[FurtherQueue, ...] = ()
     collectors: tuple[str, ...] = ()
     forget_requests: int = 0
     traffic: tuple[PeriodUse, ...] = ()
@@ -166,6 +184,7 @@ def read_status(settings: Settings, folder: Path, now: datetime) -> AgentStatus:
         round=_noted(notes.get("round"), RoundReport),
         control=_noted(notes.get("control"), Coverage),
         clock=_noted(notes.get("clock"), ClockOffset),
+        further=tuple(_further_queues(settings, folder)),
         vantage=_identity(folder, notes),
         traffic=use_of(read_record(notes) or TrafficRecord(), settings.budget, found.time),
     )
@@ -228,6 +247,16 @@ def _queue(outbox: Outbox, notes: dict[str, Any]) -> Queue:
         problem=problem if isinstance(problem, dict) else None,
         dropped=dropped if isinstance(dropped, dict) else None,
     )
+
+
+def _further_queues(settings: Settings, folder: Path) -> Iterator[FurtherQueue]:
+    """What waits for each of the further collectors."""
+    for url in settings.agent.further_collectors:
+        own, queue = folder_of(folder, origin_of(url)), Queue()
+        if (own / STATE_FILE).is_file():
+            with Outbox(own / STATE_FILE) as outbox:
+                queue = _queue(outbox, outbox.notes())
+        yield FurtherQueue(collector=origin_of(url), enrolled=read_enrolment(own) is not None, queue=queue)
 
 
 def _identity(folder: Path, notes: dict[str, Any]) -> VantageIdentity | None:

@@ -15,6 +15,7 @@ import msgspec
 from probe.agent import outbox_transfer
 from probe.agent.collector_client import CollectorClient
 from probe.agent.enrolment import origin_of
+from probe.agent.further_collectors import folder_of
 from probe.agent.identity import read_enrolment, write_private_file
 from probe.agent.outbox import OutboxEntry
 from probe.agent.outbox_transfer import ForwardResult
@@ -26,6 +27,7 @@ from probe.formats.outbox_file import SignedBatch
 from probe.settings import Settings, load
 from probe.settings.paths import state_folder
 
+COLLECTOR = click.option("--collector", metavar="URL", help="One of the further collectors in place of the first.")
 CONFIG = click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings file to read.")
 ALL = click.option("--all", "everything", is_flag=True, help="Also what the collector has, as far as it is kept.")
 MAX_REFUSALS_SHOWN = 20
@@ -42,10 +44,11 @@ def command() -> None:
 @command.command("list", epilog=examples("probe outbox list", "probe outbox list --all --json"))
 @ALL
 @click.option("--json", "as_json", is_flag=True, help="Print JSON Lines.")
+@COLLECTOR
 @CONFIG
-def list_(*, everything: bool, as_json: bool, config: Path | None) -> int:
+def list_(*, everything: bool, as_json: bool, collector: str | None, config: Path | None) -> int:
     """Print the reports that wait, the oldest first: when each was made, how large it is, what is in it."""
-    found = outbox_transfer.entries(_folder(load(config, os.environ)), acknowledged=everything)
+    found = outbox_transfer.entries(_folder(load(config, os.environ), collector), acknowledged=everything)
     for entry in found:
         line = msgspec.json.encode(_record(entry)).decode() if as_json else _line(entry)
         sys.stdout.write(line + "\n")
@@ -57,18 +60,19 @@ def list_(*, everything: bool, as_json: bool, config: Path | None) -> int:
 @command.command("export", epilog=examples("probe outbox export stick/reports", "probe outbox export - | ssh host …"))
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @ALL
+@COLLECTOR
 @CONFIG
-def export(file: Path, *, everything: bool, config: Path | None) -> int:
+def export(file: Path, *, everything: bool, collector: str | None, config: Path | None) -> int:
     """Write the reports that wait to FILE (- for standard output), signed, for somebody to carry to the collector.
 
     The file holds what would be sent, and neither a key nor an address. It shows that an agent has been at work here:
     keep that in mind on the way. Nothing is marked as sent: once the collector can be reached, it is offered the same
     reports and says that it has them.
     """
-    written = [0]
+    folder, written = _folder(load(config, os.environ), collector), [0]
 
     def counted() -> Iterator[SignedBatch]:
-        for batch in outbox_transfer.signed_batches(_folder(load(config, os.environ)), acknowledged=everything):
+        for batch in outbox_transfer.signed_batches(folder, acknowledged=everything):
             written[0] += 1
             yield batch
 
@@ -114,8 +118,16 @@ async def _forward(settings: Settings, urls: tuple[str, ...], batches: Iterator[
         return await outbox_transfer.forward(client, origin_of(urls[0]), batches)
 
 
-def _folder(settings: Settings) -> Path:
-    return state_folder(settings.agent.state, os.environ)
+def _folder(settings: Settings, collector: str | None = None) -> Path:
+    """The folder whose outbox is meant: the agent's own, or that of a further collector."""
+    folder = state_folder(settings.agent.state, os.environ)
+    if collector is None:
+        return folder
+    further = [origin_of(url) for url in settings.agent.further_collectors]
+    if origin_of(collector) not in further:
+        known = ", ".join(further) or "none"
+        raise UsageError(f"{collector} is no further collector (known: {known})", mend="see [agent] further_collectors")
+    return folder_of(folder, origin_of(collector))
 
 
 def _record(entry: OutboxEntry) -> dict[str, Any]:

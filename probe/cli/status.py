@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from probe.agent.agent_status import AgentStatus, TargetState, read_status
+from probe.agent.agent_status import AgentStatus, Queue, TargetState, read_status
 from probe.agent.traffic_budget import said_use
 from probe.cli import examples
 from probe.cli.localisation import Untranslated, translate_plural
@@ -135,15 +135,20 @@ def _report_lines(found: AgentStatus) -> Iterator[str]:
     if vantage is None and not found.collectors:
         yield _("Reports: no collector, so nothing is sent.")
         return
-    sent = moment_text(found.queue.sent) if found.queue.sent is not None else _("never")
-    yield _("Reports: {batches} wait ({kilobytes:.0f} kB on disk); last taken {moment}.").format(
-        batches=found.queue.batches, kilobytes=found.queue.bytes / 1000, moment=sent
-    )
+    yield _queue_line(found.queue)
     if vantage is not None:
         name = vantage.name or _("not yet known")
         yield _("Collector: {collector}; public name of this vantage: {name}; id: {agent}").format(
             collector=vantage.collector, name=name, agent=vantage.agent
         )
+    yield from (f"{one.collector}: {_queue_line(one.queue)}" for one in found.further)
+
+
+def _queue_line(queue: Queue) -> str:
+    sent = moment_text(queue.sent) if queue.sent is not None else _("never")
+    return _("Reports: {batches} wait ({kilobytes:.0f} kB on disk); last taken {moment}.").format(
+        batches=queue.batches, kilobytes=queue.bytes / 1000, moment=sent
+    )
 
 
 def problems(found: AgentStatus) -> Iterator[str]:
@@ -192,9 +197,12 @@ def _report_problems(found: AgentStatus) -> Iterator[str]:
         yield _("Not enrolled: run probe enrol {collector} --token-file FILE").format(collector=found.collectors[0])
     elif found.vantage is not None and not found.vantage.key:
         yield _("The key of this agent is missing: nothing can be sent. Enrol again with a new token.")
+    for one in found.further:
+        if not one.enrolled:
+            yield _("Not enrolled: run probe enrol {collector} --token-file FILE").format(collector=one.collector)
     queue = found.queue
-    if queue.problem is not None:
-        yield f"{queue.problem.get('text')} ({queue.problem.get('time')})"
+    problems = [one.problem for one in (queue, *(further.queue for further in found.further))]
+    yield from (f"{problem.get('text')} ({problem.get('time')})" for problem in problems if problem is not None)
     if queue.dropped is not None:
         yield _(
             "The outbox is full since {since} ([agent] outbox_bytes): dropped the evidence of {evidence} batches, and"

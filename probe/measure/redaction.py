@@ -22,17 +22,27 @@ _IPV4 = re.compile(r"(?<![0-9.])(?<!//)[0-9]{1,6}(?:\.[0-9]{1,6}){3}")
 _IPV6 = re.compile(r"(?<![0-9A-Fa-f:])(?<!//\[)(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}")
 _TOKEN = re.compile(r"[0-9A-Za-z+_-]{8,}")
 _DASHED_ADDRESS = re.compile(r"(?<![0-9])[0-9]{1,3}(?:[-_][0-9]{1,3}){3}(?![0-9])")
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
+_SPELLED_IPV4 = re.compile(rf"(?<![0-9])(?<![0-9][-_]){_OCTET}(?:(?:-|_|%2[Ee]){_OCTET}){{3}}(?![-_]?[0-9])")
+"""An address with other marks than dots; no telephone number such as 8-800-200-00-00."""
+_LAN_NAME = re.compile(
+    r"(?<![0-9A-Za-z_.-])(?<!//)[0-9A-Za-z_-]{1,63}"
+    r"(?=\.(?:local|lan|home|internal|intranet|localdomain|fritz\.box|home\.arpa)(?![0-9A-Za-z_.-]))"
+)
+"""A name that a home router or the multicast DNS of a host gives, such as `annas-laptop.local`."""
 _SEPARATOR = re.compile(r"([&;])")
 
 
 def redacted(text: str) -> str:
-    """Return the text without addresses, long numbers and long identifiers."""
+    """Return the text without addresses, names of hosts in a home network, long numbers and long identifiers."""
     # Long runs go first: after that, every pattern has a bounded number of characters to try at each place.
     text = _IDENTIFIER.sub(_without_identifier, text)
     text = _LONG_NUMBER.sub(REMOVED, text)
     text = _HARDWARE_ADDRESS.sub(REMOVED, text)
     text = _IPV4.sub(REMOVED, text)
-    return _IPV6.sub(REMOVED, text)
+    text = _SPELLED_IPV4.sub(REMOVED, text)
+    text = _IPV6.sub(REMOVED, text)
+    return _LAN_NAME.sub(REMOVED, text)
 
 
 def redacted_url(url: str, asked: str, name_of: Callable[[str], str] = lambda _: REMOVED_VALUE) -> str:

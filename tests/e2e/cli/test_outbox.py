@@ -60,6 +60,7 @@ def test_an_exported_file_is_refused_by_a_collector_that_does_not_know_the_agent
     [
         (("outbox", "list"), b"no state yet"),
         (("outbox", "export", "-"), b"not enrolled, so nothing can be signed"),
+        (("outbox", "list", "--collector", "https://x.example"), b"https://x.example is no further collector"),
         (("outbox", "import", "/nonexistent"), b"no collector to forward to"),
     ],
 )

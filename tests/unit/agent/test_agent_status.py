@@ -12,10 +12,12 @@ import pytest
 from probe.agent.agent import HEARTBEAT_FILE
 from probe.agent.agent_status import read_heartbeat, read_status
 from probe.agent.control_facts import Coverage
+from probe.agent.further_collectors import folder_of
 from probe.agent.identity import KEY_FILE, Enrolment, write_enrolment
 from probe.agent.outbox import AgentState, Outbox
 from probe.agent.pause_file import Pause, write_pause
 from probe.agent.state_file import STATE_FILE
+from probe.cli.status import agent_lines, problems
 from probe.detect.detector import Detector
 from probe.detect.detector_input import DetectorInput
 from probe.formats.batch import RoundReport
@@ -152,3 +154,25 @@ def test_the_heartbeat_tells_the_next_round_where_the_agent_knows_it(tmp_path: P
     assert first is not None
     assert second is not None
     assert (first.next, second.next) == (None, NOW + timedelta(seconds=300))
+
+
+def test_what_waits_for_further_collectors_is_read_from_their_own_outboxes(tmp_path: Path) -> None:
+    """One has two batches and is enrolled, the other has not been reached yet."""
+    urls = ["https://two.example", "https://three.example"]
+    chosen = load(None, {"XDG_CONFIG_HOME": "/nonexistent"}, {"agent.further_collectors": urls, "targets.services": []})
+    own = folder_of(tmp_path, urls[0])
+    write_enrolment(own, Enrolment(agent="a", origin=urls[0], url=urls[0], role="vantage", time=NOW))
+    for folder, batches in ((own, 2), (tmp_path, 1)):
+        with Outbox(folder / STATE_FILE) as outbox:
+            outbox.commit(AgentState(), [draft("a")] * batches, reports={}, now=NOW)
+
+    found = read_status(chosen, tmp_path, NOW)
+
+    assert found.queue.batches == 1
+    assert [(one.collector, one.enrolled, one.queue.batches) for one in found.further] == [
+        (urls[0], True, 2),
+        (urls[1], False, 0),
+    ]
+    said = [*agent_lines(found), *problems(found)]
+    assert any(line.startswith("https://two.example: Reports: 2 wait") for line in said)
+    assert any("probe enrol https://three.example" in line for line in said)
