@@ -11,7 +11,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 mount -t tmpfs -o mode=755 bare-debian "$folder"
 root=$folder/root
-mmdebstrap --quiet --skip=cleanup/apt/lists --variant=minbase --include=systemd,systemd-sysv,dbus,libpam-systemd,ca-certificates "$release" "$root"
+mkdir "$folder/tmp"
+unset TMPDIR  # there is no such folder inside
+TMPDIR=$folder/tmp mmdebstrap --quiet --skip=cleanup/apt/lists --variant=minbase \
+    --include=systemd,systemd-sysv,dbus,libpam-systemd,ca-certificates "$release" "$root"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 find "$root" -xdev | sort > "$folder/before"
 cp "$package" "$newer" "$root/root/"
@@ -39,6 +42,10 @@ chroot "$root" systemctl -q enable inside.service
 timeout --kill-after=5 240 systemd-nspawn --quiet --directory="$root" --private-network --register=no --keep-unit --boot \
     < /dev/null > "$folder/console" 2>&1 || { cat "$folder/console" "$root/root/report"; exit 1; }
 find "$root" -xdev | sort > "$folder/after"
+# The control groups of what has ended, which have no process any more.
+own=$(sed -n 's|^0::/*||p' /proc/self/cgroup)
+find /sys/fs/cgroup -depth -type d \( -path "*/${own:+$own/}payload*" -o -path "*/${own:+$own/}supervisor" \) \
+    -exec rmdir {} + 2> /dev/null || true
 {
     cat "$root/root/report"
     echo "== left behind"

@@ -26,15 +26,18 @@ MEMORY_MAX_KIB = 768 * 1024
 pytestmark = pytest.mark.timeout(900)
 
 
-def run(*words: str | Path, seconds: float = 600) -> str:
+def run(*words: str | Path, folder: Path) -> str:
     """Run a command to its end and return what it printed; the test fails with that if the command fails.
 
-    The guard of the tests' network is left out: pip may ask the registry of this machine.
+    Args:
+        words: of the command.
+        folder: for its temporary files.
     """
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    # Without the guard of the tests' network: pip may ask the registry of this machine.
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"TMPDIR": str(folder)}
     line = [*dying_with_us(), *map(str, words)]
     done = subprocess.run(
-        line, capture_output=True, text=True, check=False, timeout=seconds, cwd=ROOT, env=environ, errors="replace"
+        line, capture_output=True, text=True, check=False, timeout=600, cwd=ROOT, env=environ, errors="replace"
     )
     if done.returncode:
         pytest.fail(f"{words[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}", pytrace=False)
@@ -46,8 +49,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package of this tree."""
     required.command("dpkg-deb")
     folder = tmp_path_factory.mktemp("deb")
-    run(sys.executable, "-m", "deploy.debian.build", "--output", folder, "--compression", "1")
-    (built,) = folder.iterdir()
+    run(sys.executable, "-m", "deploy.debian.build", "--output", folder / "dist", "--compression", "1", folder=folder)
+    (built,) = (folder / "dist").iterdir()
     return built
 
 
@@ -59,24 +62,32 @@ def report(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[s
         required.command(command)
     folder = tmp_path_factory.mktemp("debian")
     older = folder / package.name.replace("_", "_0~", 1)
-    run("dpkg-deb", "--raw-extract", package, folder / "older")
+    run("dpkg-deb", "--raw-extract", package, folder / "older", folder=folder)
     control = folder / "older" / "DEBIAN" / "control"
     control.write_text(re.sub(r"(?m)^Version: ", "Version: 0~", control.read_text()))
-    run("dpkg-deb", "-Zxz", "-z1", "--build", folder / "older", older)
+    run("dpkg-deb", "-Zxz", "-z1", "--build", folder / "older", older, folder=folder)
     (folder / "mount").mkdir()
     written = folder / "report"
     spaces = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-    run(*spaces, "sh", HERE / "bare_debian.sh", folder / "mount", RELEASE, older, package, written)
+    run(*spaces, "sh", HERE / "bare_debian.sh", folder / "mount", RELEASE, older, package, written, folder=folder)
     assert list((folder / "mount").iterdir()) == []
     parts = re.split(r"(?m)^== (.*)\n", written.read_text())
     return {name: text.splitlines() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-def test_lintian_finds_nothing(package: Path) -> None:
+def test_lintian_finds_nothing(package: Path, tmp_path: Path) -> None:
     """No error, no warning, and no override that hides one."""
     lintian = required.command("lintian")
 
-    said = run(lintian, "--fail-on", "error,warning", "--suppress-tags", "initial-upload-closes-no-bugs", package)
+    said = run(
+        lintian,
+        "--fail-on",
+        "error,warning",
+        "--suppress-tags",
+        "initial-upload-closes-no-bugs",
+        package,
+        folder=tmp_path,
+    )
 
     assert [line for line in said.splitlines() if line.startswith(("E:", "W:", "N:"))] == []
 
