@@ -132,7 +132,7 @@ def _round_lines(found: AgentStatus) -> Iterator[str]:
 
 def _report_lines(found: AgentStatus) -> Iterator[str]:
     vantage = found.vantage
-    if vantage is None and not found.collectors:
+    if vantage is None and not (found.collectors or found.further):
         yield _("Reports: no collector, so nothing is sent.")
         return
     yield _queue_line(found.queue)
