@@ -166,6 +166,8 @@ def apply(plan: SettingsPlan, answers: SetupAnswers) -> ExitStatus:
     if text != plan.old:
         _write(plan.path, text)
         tell(_("Written: {path}").format(path=plan.path))
+    if plan.replaces and answers.start == start_methods.NOTHING:
+        tell(_("An agent that runs reads them when it is started again."))
     state = state_folder(settings.agent.state, os.environ)
     start_methods.install(answers.start, plan.path, state, os.environ)
     for line in _next_steps(plan.path, answers.start):

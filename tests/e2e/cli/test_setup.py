@@ -263,6 +263,7 @@ def test_an_existing_file_is_edited_and_its_differences_are_shown(home: dict[str
 
     assert status == 0
     assert "network.asn = 64500  (was 64499)" in printed
+    assert "reads them when it is started again" in printed
     assert "network.country" not in printed
     assert (
         path.read_text()
