@@ -116,7 +116,8 @@ class EvidenceHop(HopFacts):
         """The deepest and most telling failure of the target's addresses; None where one of them serves anything.
 
         A page that stopped, among requests that timed out, is one more of them; so is one after which the address fell
-        silent. Only where the first kilobytes of a page came it is a freeze (`probe.judge.throttling`).
+        silent. Only where the first kilobytes of a page came it is a freeze (`probe.judge.throttling`). A page that was
+        still coming when time was up did not stop: on a slow line, one lost request beside it is no block.
         """
         if any(endpoint.serves for endpoint in self.own_endpoints):
             return None
@@ -127,8 +128,8 @@ class EvidenceHop(HopFacts):
         if any(one.residual_failures for one in self.failing_endpoints):
             return deepest.pooled
         early = any(deepest.pooled in endpoint.failures for endpoint in self.failing_endpoints)
-        freezes = any(endpoint.freezes for endpoint in self.failing_endpoints)
-        return deepest.pooled if early and not freezes else deepest
+        came = any(endpoint.freezes or endpoint.crawls for endpoint in self.failing_endpoints)
+        return deepest.pooled if early and not came else deepest
 
     @cached_property
     def decisive_count(self) -> int:

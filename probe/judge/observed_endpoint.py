@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from probe.judge.cached_property import cached_property
 from probe.judge.own_residual import Attempt, attempts_by_endpoint, residual_failures
 from probe.model.failure import OWN_FAULTS, Failure
+from probe.model.flow import MIN_FREEZE_SILENCE_MS
 from probe.model.hop import Layer, LayerFailure, Purpose, Subject
 from probe.model.observation import Conversation, Exchange, Observation, QuicExchange, TlsHandshake
 
@@ -86,6 +87,18 @@ class ObservedEndpoint:
     def freezes(self) -> bool:
         """Whether an answer to the subject's request stopped after its first kilobytes."""
         return any(isinstance(one, Exchange) and one.frozen for group in self.attempts for one in group)
+
+    @cached_property
+    def crawls(self) -> bool:
+        """Whether an answer to the subject's request came for seconds and was still coming when time was up."""
+        return any(
+            isinstance(one, Exchange)
+            and one.failure is Failure.TIMEOUT
+            and one.flow is not None
+            and one.flow.took >= MIN_FREEZE_SILENCE_MS > one.flow.quiet
+            for group in self.attempts
+            for one in group
+        )
 
     @cached_property
     def residual_failures(self) -> tuple[Attempt, ...]:

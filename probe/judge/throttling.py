@@ -18,7 +18,6 @@ freeze lets through proves nothing, and neither does its rate.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 from probe.judge.control import ControlOutcome, page_of
@@ -125,7 +124,7 @@ def slowed_by_address(hop: EvidenceHop) -> bool:
     if page is None or page.flow is None or line is None:
         return False
     slowest_elsewhere = min(page.flow.rate, line.rate)
-    return slowest_elsewhere >= MIN_OTHER_RATE and _is_slowed(hop.own_endpoints, line, page.flow)
+    return slowest_elsewhere >= MIN_OTHER_RATE and _is_slowed(hop, line, page.flow)
 
 
 def upload_frozen(hop: EvidenceHop) -> bool:
@@ -181,15 +180,17 @@ class LineSpeed(NamedTuple):
         return cls(mark, took, max(1, round(min(trips, default=1))), tuple(one.at for one in pages))
 
 
-def _is_slowed(endpoints: Sequence[ObservedEndpoint], line: LineSpeed, control: Flow) -> bool:
-    """Whether the subject's pages crawl steadily at these addresses, held back by the path and by nothing else."""
+def _is_slowed(hop: EvidenceHop, line: LineSpeed, control: Flow) -> bool:
+    """Whether the subject's pages crawl steadily at its addresses, held back by the path and by nothing else."""
+    endpoints = hop.own_endpoints
     fetches = sorted((one for endpoint in endpoints for one in _fetches(endpoint)), key=lambda one: one.at)
     flows = [one.flow for one in fetches if one.flow is not None]
     others = [one for endpoint in endpoints for one in _under_other_name(endpoint) if one.rate >= MIN_OTHER_RATE]
     if len(flows) < max(MIN_ATTEMPTS, len(fetches)) or others or _mostly_frozen(fetches):
         return False
     fastest = max(flow.rate for flow in flows)
-    steady = [_rate_after_burst(flow) for flow in flows]
+    alone = [one for one in fetches if not _shared_its_address(one, hop)]
+    steady = [_rate_after_burst(one.flow) for one in (alone if len(alone) > 1 else fetches) if one.flow is not None]
     round_trip = max(map(_round_trip, endpoints))
     held = [flow for flow in flows if _lost_packets(flow) or _queued(flow, round_trip)]
     return (
@@ -201,6 +202,17 @@ def _is_slowed(endpoints: Sequence[ObservedEndpoint], line: LineSpeed, control: 
         and 2 * len(held) > len(flows)
         and any(fetches[0].at < at < fetches[-1].at for at in line.times)
         and max(abs(at - min(fetches, key=lambda one: abs(one.at - at)).at) for at in line.times) <= MAX_APART_MS
+    )
+
+
+def _shared_its_address(one: Exchange, hop: EvidenceHop) -> bool:
+    """Whether a page of another chain came from the same address meanwhile: both share what a limit lets through."""
+    return any(
+        isinstance(other, Exchange)
+        and (other.address, other.chain != one.chain) == (one.address, True)
+        and other.at < one.at + one.took
+        and one.at < other.at + other.took
+        for other in hop.evidence.observations
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 from probe.judge import tcp_tls
 from probe.judge.rules import decide
 from probe.model.failure import Failure
-from probe.model.hop import Layer, Purpose
+from probe.model.flow import Flow
+from probe.model.hop import Layer, LayerFailure, Purpose
 from probe.model.observation import Observation, TlsHandshake
 from probe.model.verdict import Cause, Status
 from tests.unit.judge.builders import (
@@ -161,6 +162,20 @@ def test_a_request_is_silent_by_name_where_one_under_another_name_is_answered() 
     assert tcp_tls.request_silent_by_name(hop_of(*KNOWN, *hung, other, by=control()))
     assert not tcp_tls.request_silent_by_name(hop_of(*KNOWN, *hung, by=control()))
     assert not tcp_tls.request_silent_by_name(hop_of(*KNOWN, *hung, other))
+
+
+@pytest.mark.parametrize(("took", "quiet", "silent"), [(2_900, 100, False), (1_000, 2_000, True), (0, 3_000, True)])
+def test_a_page_that_still_comes_when_time_is_up_is_no_silence(took: int, quiet: int, silent: bool) -> None:
+    """One lost request on a slow line beside pages that crawl shows no block; pages that stop early are cut, too."""
+    flow = Flow(bytes=3_000, took=took, stall=900, quiet=quiet)
+    late = tries(5, http(A, 200, Failure.TIMEOUT, flow=flow), tcp(), tls())
+    lost = (tcp(), tls(), http(A, 0, Failure.TIMEOUT))
+    other = http(A, 200, Failure.TIMEOUT, url="https://xkqvdwpzrjtm.com/", purpose=Purpose.NEUTRAL, flow=flow)
+    hop = hop_of(*KNOWN, *lost, *late[3:], other, by=control())
+
+    assert tcp_tls.request_silent_by_name(hop) is silent
+    assert (hop.decisive_failure == LayerFailure(Layer.BODY, Failure.TIMEOUT)) is not silent
+    assert (decide(hop).status is Status.BLOCKED) is silent
 
 
 @pytest.mark.parametrize(

@@ -349,6 +349,21 @@ def test_the_burst_before_a_limit_takes_hold_is_not_part_of_its_speed() -> None:
     assert not slowed_by_address(crawled(faster, later, later, beside=(large,) * 3))
 
 
+def test_a_page_that_shared_the_limit_with_another_chain_is_not_unsteady() -> None:
+    """A domain's first two pages come from one address at the same time; the others have it for themselves."""
+    starved = replace(HELD, bytes=20_000, took=1_000, quiet=2_400, marks=(300,))
+    seen = [
+        replace(one, took=3_400) if isinstance(one, Exchange) and not one.at else one
+        for one in crawled(starved, HELD, HELD).evidence.observations
+    ]
+    beside = replace(came(HELD), chain=1, took=3_000)
+
+    assert not slowed_by_address(hop_of(*seen, by=SERVED_FAST))
+    assert slowed_by_address(hop_of(*seen, replace(beside, at=500), by=SERVED_FAST))
+    assert not slowed_by_address(hop_of(*seen, replace(beside, at=4_000), by=SERVED_FAST))
+    assert not slowed_by_address(hop_of(*seen, replace(beside, at=500, address=FAR), by=SERVED_FAST))
+
+
 def test_the_kernels_round_trip_tells_how_near_an_anchor_is() -> None:
     """A busy host lengthens the first handshakes with the target, and not the later ones with the anchor."""
     hop = crawled(*(HELD,) * 3, trips=(30, 1))
