@@ -129,6 +129,11 @@ def read_list(path: Path) -> tuple[ListEntry, ...]:
     return found
 
 
+def lines_of_list(stream: IO[bytes], name: str) -> Iterator[ListEntry | BadRow]:
+    """The entries of a list and its bad lines, in order, as `parse_list` has them."""
+    return testlist.read(lines_with_faults(stream, name), name)
+
+
 def parse_list(stream: IO[bytes], name: str) -> tuple[tuple[ListEntry, ...], tuple[BadRow, ...]]:
     """The entries of a list, and its bad lines.
 
@@ -140,7 +145,7 @@ def parse_list(stream: IO[bytes], name: str) -> tuple[tuple[ListEntry, ...], tup
         ListError: the list is too large.
         OSError: it cannot be read.
     """
-    read = tuple(testlist.read(lines_with_faults(stream, name), name))
+    read = tuple(lines_of_list(stream, name))
     return (
         tuple(entry for entry in read if isinstance(entry, ListEntry)),
         tuple(line for line in read if isinstance(line, BadRow)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from probe.cli import say
@@ -13,9 +13,9 @@ from probe.model.target import Target, parse
 
 if TYPE_CHECKING:
     from probe.agent import watchlist
-    from probe.lists.lines import BadRow, ListEntry
+    from probe.lists import lines
 else:
-    watchlist = lazy("probe.agent.watchlist")
+    watchlist, lines = lazy("probe.agent.watchlist"), lazy("probe.lists.lines")
 
 MAX_SHOWN_BAD_LINES = 50
 """Bad lines that are printed; the others are counted."""
@@ -49,9 +49,11 @@ def gather_targets(words: Iterable[str], files: Sequence[str]) -> GatheredTarget
     found = [(word.strip(), parse(word)) for word in words]
     faults: list[str] = []
     for name in files:
-        entries, bad = _entries_of(name)
-        found += [(entry.target, parse(entry.target)) for entry in entries]
-        faults += [f"{name}:{line.line}: {line.what}" for line in bad]
+        for line in _lines_of(name):
+            if isinstance(line, lines.BadRow):
+                faults.append(f"{name}:{line.line}: {line.what}")
+            else:
+                found.append((line.target, parse(line.target)))
     for fault in faults[:MAX_SHOWN_BAD_LINES]:
         say(fault)
     if len(faults) > MAX_SHOWN_BAD_LINES:
@@ -61,11 +63,12 @@ def gather_targets(words: Iterable[str], files: Sequence[str]) -> GatheredTarget
     return GatheredTargets(tuple(found), len(faults))
 
 
-def _entries_of(name: str) -> tuple[tuple[ListEntry, ...], tuple[BadRow, ...]]:
+def _lines_of(name: str) -> Iterator[lines.ListEntry | lines.BadRow]:
     try:
         if name == "-":
-            return watchlist.parse_list(sys.stdin.buffer, name)
+            yield from watchlist.lines_of_list(sys.stdin.buffer, name)
+            return
         with open(name, "rb") as stream:  # noqa: PTH123 - pathlib is not needed for one file
-            return watchlist.parse_list(stream, name)
+            yield from watchlist.lines_of_list(stream, name)
     except OSError as error:
         raise ListError(f"cannot be read: {error.strerror}", where=name, mend="name another list") from error

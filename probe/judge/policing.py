@@ -28,7 +28,7 @@ from probe.judge.judging import verdict as judged
 from probe.model.address import network_of
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
-from probe.model.observation import TlsHandshake
+from probe.model.observation import Observation, TlsHandshake
 from probe.model.target import parse
 from probe.model.verdict import Status, VantageState, Verdict
 
@@ -93,18 +93,22 @@ def handshakes(verdict: Verdict) -> tuple[TimedHandshake, ...]:
     """
     worked = (look for look in verdict.vantage.anchors if not look.failure and not look.over_ipv6)
     anchors = [TimedHandshake(look.at, look.at, "", silent=False) for look in worked]
-    own = [
+    return (*anchors, *own_handshakes(verdict.evidence.observations, verdict.time))
+
+
+def own_handshakes(seen: Iterable[Observation], began: datetime) -> tuple[TimedHandshake, ...]:
+    """The handshakes among the observations of a measurement that began then."""
+    return tuple(
         TimedHandshake(
-            begun=verdict.time + timedelta(milliseconds=one.at),
-            ended=verdict.time + timedelta(milliseconds=one.at + one.took),
+            begun=began + timedelta(milliseconds=one.at),
+            ended=began + timedelta(milliseconds=one.at + one.took),
             address=one.address,
             silent=one.failure is Failure.TIMEOUT and not one.answered,
             neutral=one.purpose in {Purpose.NEUTRAL, Purpose.ALLOWED},
         )
-        for one in verdict.evidence.observations
+        for one in seen
         if isinstance(one, TlsHandshake)
-    ]
-    return (*anchors, *own)
+    )
 
 
 def freezes(seen: Iterable[TimedHandshake]) -> tuple[Freeze, ...]:

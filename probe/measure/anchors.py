@@ -8,8 +8,7 @@ look asks all others. The first look asks all, unless an earlier process found t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -33,6 +32,30 @@ QUIET_SECONDS = 1.0
 """Real seconds without a byte read, after which the line is quiet."""
 MAX_QUIET_WAIT_SECONDS = 15.0
 """Real seconds to wait for that: what is under way ends by its own time-outs, and new connections wait."""
+
+
+class MeasurementUnderWay:
+    """The measurements under way: each enters it for its duration.
+
+    Args:
+        changed: set at each end.
+
+    Attributes:
+        count: of them.
+    """
+
+    __slots__ = ("_changed", "count")
+
+    def __init__(self, changed: asyncio.Event) -> None:
+        self._changed = changed
+        self.count = 0
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.count -= 1
+        self._changed.set()
 
 
 class AnchorWatch:
@@ -67,11 +90,12 @@ class AnchorWatch:
         self._last_start = float("-inf")
         self._latest_start = float("-inf")
         self._looks: dict[Anchor, tuple[float, AnchorLook]] = {}
+        self._latest: tuple[AnchorLook, ...] | None = None
         self._lost_at: dict[Anchor, float] = {}
         self._turn = 0
-        self._measuring = 0
         self._patient = 0
         self._changed = asyncio.Event()
+        self._under_way = MeasurementUnderWay(self._changed)
 
     @property
     def reached(self) -> tuple[str, ...]:
@@ -85,12 +109,17 @@ class AnchorWatch:
 
     @property
     def latest(self) -> tuple[AnchorLook, ...]:
-        """The latest look at each anchor, without those much older than the last; empty before the first."""
+        """The latest look at each anchor, without those much older than the last; empty before the first.
+
+        The same tuple until the next look.
+        """
         if self._latest_start == float("-inf"):
             return ()
-        oldest = self._latest_start - MAX_LOOK_AGE_SECONDS
-        known = (self._looks[anchor] for anchor in self._anchors if anchor in self._looks)
-        return tuple(look for start, look in known if start >= oldest)
+        if self._latest is None:
+            oldest = self._latest_start - MAX_LOOK_AGE_SECONDS
+            known = (self._looks[anchor] for anchor in self._anchors if anchor in self._looks)
+            self._latest = tuple(look for start, look in known if start >= oldest)
+        return self._latest
 
     def memory(self) -> AnchorMemory:
         """What a later process may go on with (`recall`)."""
@@ -117,15 +146,9 @@ class AnchorWatch:
         """Remember the length of the anchors' pages among the observations of a measurement."""
         self._fetcher.learn(seen)
 
-    @contextmanager
-    def measuring(self) -> Iterator[None]:
-        """A measurement is under way in the body: what is patient may wait for it, and no longer."""
-        self._measuring += 1
-        try:
-            yield
-        finally:
-            self._measuring -= 1
-            self._changed.set()
+    def measuring(self) -> MeasurementUnderWay:
+        """A measurement is under way in the body of `with`: what is patient may wait for it, and no longer."""
+        return self._under_way
 
     async def look(self) -> tuple[AnchorLook, ...]:
         """Look now; empty when there are no anchors."""
@@ -156,7 +179,7 @@ class AnchorWatch:
         self._patient += 1
         self._changed.set()
         try:
-            while self._latest_start < since and self._patient < self._measuring:
+            while self._latest_start < since and self._patient < self._under_way.count:
                 rest = end - self._clock.monotonic()
                 if rest <= 0:
                     return
@@ -189,6 +212,7 @@ class AnchorWatch:
                 self._lost_at.setdefault(anchor, start)
         self._looks |= {anchor: (start, look) for anchor, look in looks.items()}
         self._latest_start = start
+        self._latest = None
         self._changed.set()
 
     def _next_part(self, now: float) -> list[Anchor]:

@@ -48,6 +48,8 @@ class _Cookie(msgspec.Struct, frozen=True):
 class ChainMemory:
     """The memory of one measurement."""
 
+    __slots__ = ("_cookies", "_names", "_urls")
+
     def __init__(self) -> None:
         self._cookies: dict[int, dict[tuple[str, str], _Cookie]] = {}
         self._urls: dict[str, str] = {}
@@ -79,8 +81,10 @@ class ChainMemory:
 
     def cookies(self, chain: int, hop: int, url: str) -> list[tuple[str, str]]:
         """Return the cookies for a request: those that answers of earlier hops set, whatever was tried since."""
-        host, secure = _host_of(url)
         jar = self._cookies.get(chain, {}).values()
+        if not jar:
+            return []
+        host, secure = _host_of(url)
         return [(one.name, one.value) for one in jar if one.hop < hop and one.is_for(host, secure=secure)]
 
     def redact(self, url: str, asked: str) -> str:

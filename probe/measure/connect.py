@@ -6,7 +6,7 @@ import asyncio
 import socket
 from typing import NamedTuple
 
-from probe.measure.failures import OperationError
+from probe.measure.failures import FailureInfo, OperationError
 from probe.measure.round_trip import KernelRoundTrip, kernel_round_trip
 from probe.measure.socket_io import close_socket, open_tcp
 from probe.measure.tools import Emit, Timestamps, Tools
@@ -63,6 +63,28 @@ async def open_connection(
         failed = error.info
         if failed.failure is Failure.TIMEOUT:
             tools.pace.back_off(address)
+    return connection_outcome((address, port, segment), sock, failed, timestamps, start, loop.time())
+
+
+def connection_outcome(  # noqa: PLR0917 - what an observation is made of
+    asked: tuple[str, int, int],
+    sock: socket.socket | None,
+    failed: FailureInfo | None,
+    timestamps: Timestamps,
+    start: float,
+    end: float,
+) -> OpenedConnection:
+    """Return the outcome of opening a connection, with its observation.
+
+    Args:
+        asked: address, port, and the maximum segment size that was advertised.
+        sock: connected; None where that failed.
+        failed: how; None where it did not.
+        timestamps: of the step.
+        start: on the event loop's clock.
+        end: likewise.
+    """
+    address, port, segment = asked
     kernel = KernelRoundTrip() if sock is None else kernel_round_trip(sock)
     rtt = 0 if kernel.resent else kernel.smoothed
     observation = Connection(
@@ -73,6 +95,6 @@ async def open_connection(
         resent=kernel.resent,
         failure=failed.failure if failed else None,
         detail=failed.detail if failed else "",
-        **timestamps.fields(start, loop.time()),
+        **timestamps.fields(start, end),
     )
     return OpenedConnection(sock, observation, start + rtt / 1e6 if rtt else 0.0)

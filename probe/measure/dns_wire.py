@@ -35,6 +35,11 @@ pointers, which takes seconds. The longest alias chain, 34 uncompressed names of
 _HEADER = struct.Struct("!6H")
 _PARAMETER = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
+_OCTETS = [bytes((number,)) for number in range(64)]
+_TYPE_ENDS = {number: b"\0" + struct.pack("!HH", number, _IN) for number in TYPES.values()}
+"""Number of a record type -> what follows the labels of a question: the root, type and class."""
+_OPT_BEGINNING = b"\0\0\x29"
+"""An OPT record's owner, the root, and its type."""
 EDNS_RECORD = b"\0" + _RECORD.pack(_OPT, EDNS_PAYLOAD_BYTES, 0, 0)
 """The OPT record that ends a query with EDNS."""
 _RECURSION_DESIRED = 0x0100
@@ -112,9 +117,49 @@ class DnsQuestion(msgspec.Struct, frozen=True):
         if len(data) < 2 or int.from_bytes(data[:2], "big") != ident:
             return None
         try:
-            return self._parse(_Reader(data))
+            return self._plain_answer(data) or self._parse(_Reader(data))
         except (struct.error, IndexError) as error:
             raise MalformedDnsError("cut short") from error
+
+    def _plain_answer(self, data: bytes) -> DnsAnswer | None:
+        """Decode an answer that has nothing but addresses of the name itself; None for any other.
+
+        It repeats the question octet for octet, each owner is a pointer to the question, and an OPT record without
+        options may follow. `_parse` decodes it alike.
+        """
+        question = self.wire
+        # QR set, opcode 0, no TC; RCODE 0; one question and no authorities (RFC 1035 section 4.1.1).
+        if len(data) < _HEADER.size or data[2] & 0xFA != 0x80 or data[3] & _RCODE or data[4:6] != b"\0\1":
+            return None
+        count, additionals = data[7], data[11]
+        if data[6] or data[8:11] != b"\0\0\0" or not count or not data.startswith(question, _HEADER.size):
+            return None
+        size = _ADDRESS_BYTES.get(self.rrtype, 0)
+        beginning = b"\xc0\x0c" + question[-4:]
+        offset = _HEADER.size + len(question)
+        found: list[str] = []
+        for _ in range(count):
+            end = offset + 12 + size
+            if (
+                not size
+                or end > len(data)
+                or not data.startswith(beginning, offset)
+                or data[offset + 10 : offset + 12] != bytes((0, size))
+            ):
+                return None
+            address = data[offset + 12 : end]
+            found.append("{}.{}.{}.{}".format(*address) if len(address) == 4 else str(ipaddress.ip_address(address)))
+            offset = end
+        if additionals:
+            plain = data[offset : offset + 3] == _OPT_BEGINNING and data[offset + 5 : offset + 6] == b"\0"
+            if additionals > 1 or not plain or data[offset + 9 : offset + 11] != b"\0\0":
+                return None
+            offset += 11
+        if offset != len(data):
+            return None
+        return DnsAnswer(
+            None, tuple(found) if count == 1 else tuple(dict.fromkeys(found)), recursion=bool(data[3] & 0x80)
+        )
 
     def _parse(self, reader: _Reader) -> DnsAnswer | None:
         data = reader.data
@@ -169,12 +214,14 @@ def dns_question(name: str, rrtype: str) -> DnsQuestion:
     Raises:
         ValueError: the name cannot be encoded (a label over 63 octets, a name over 255).
     """
-    labels = name.rstrip(".").encode("ascii").lower().split(b".")
-    if any(not 1 <= len(label) <= 63 for label in labels) or sum(map(len, labels)) + len(labels) + 1 > _MAX_NAME_BYTES:
+    written = name.rstrip(".").encode("ascii").lower()
+    labels = written.split(b".")
+    sizes = list(map(len, labels))
+    if not 1 <= min(sizes) <= max(sizes) <= 63 or len(written) + 2 > _MAX_NAME_BYTES:
         raise ValueError(f"{name!r} cannot be asked about")
-    wire = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+    wire = b"".join([_OCTETS[size] + label for size, label in zip(sizes, labels, strict=True)])
     number = TYPES[rrtype]
-    return DnsQuestion(wire + struct.pack("!HH", number, _IN), number, b".".join(labels))
+    return DnsQuestion(wire + _TYPE_ENDS[number], number, written)
 
 
 class _Reader:

@@ -14,6 +14,9 @@ import socket
 import threading
 from typing import Protocol
 
+MAX_EVENTS = 1_023
+"""Events that one call of `poll` returns."""
+
 
 class Watched(Protocol):
     """An owner of a socket that is told of its readiness."""
@@ -51,6 +54,10 @@ class EdgePoller:
         except FileExistsError:  # another owner of the same socket was forgotten
             self._epoll.modify(number, _EVENTS)
 
+    def take_over(self, owner: Watched) -> None:
+        """Tell `owner` of the events of its socket, which is watched already, in place of its owner so far."""
+        self._watched[owner.sock.fileno()] = owner
+
     def owner(self, sock: socket.socket) -> Watched | None:
         """The owner of a socket that is watched."""
         found = self._watched.get(sock.fileno())
@@ -64,11 +71,20 @@ class EdgePoller:
             self._forgotten.add(number)
 
     def _dispatch(self) -> None:
-        self._forgotten.clear()
-        for number, events in self._epoll.poll(0):
-            owner = self._watched.get(number)
-            if owner is not None and number not in self._forgotten:
-                owner.on_events(events)
+        """Tell of everything that has happened, however much: a deadline may pass in this turn of the loop.
+
+        One call of `poll` returns 1,023 events at most. On a busy host with thousands of sockets, answers that had
+        arrived long before would stay unread until their time was over.
+        """
+        while True:
+            self._forgotten.clear()
+            found = self._epoll.poll(0, MAX_EVENTS)
+            for number, events in found:
+                owner = self._watched.get(number)
+                if owner is not None and number not in self._forgotten:
+                    owner.on_events(events)
+            if len(found) < MAX_EVENTS:
+                return
 
 
 class _ThreadPoller(threading.local):

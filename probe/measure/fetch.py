@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from probe.measure import html_facts, http_get, page_charset, page_sample
 from probe.measure.chain_memory import ChainMemory
-from probe.measure.connect import open_connection
+from probe.measure.connect import OpenedConnection, open_connection
 from probe.measure.failures import FailureInfo, Operation, classify
 from probe.measure.handshake import HTTP_1, HTTP_2, ClientHello, more_tolerant, tls_handshake
 from probe.measure.http_get import HttpResponse
@@ -23,7 +22,10 @@ from probe.model.flow import Flow
 from probe.model.hop import Purpose
 from probe.model.observation import Exchange
 from probe.model.step import Fetch
-from probe.model.target import DEFAULT_PORTS, bracketed
+from probe.model.target import DEFAULT_PORTS, bracketed, url_parts
+
+if TYPE_CHECKING:
+    from probe.measure.connect_at_once import ConnectUnderWay
 
 
 class _Request(NamedTuple):
@@ -39,8 +41,26 @@ async def fetch(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -
 
     Where the server refuses what was offered, it is asked once more with what browsers still offer.
     """
+    await _fetch_from(_hello_of(step, tools), step, tools, timestamps, emit)
+
+
+async def fetch_over(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit, connected: ConnectUnderWay) -> None:
+    """Fetch over an established connection, and over further ones where the server is asked once more."""
+    opened, hello = connected.take(), _hello_of(step, tools)
+    try:
+        following = await _fetch_connected(opened, step, hello, tools, timestamps, emit)
+    finally:
+        connected.release()
+    await _fetch_from(following, step, tools, timestamps, emit)
+
+
+def _hello_of(step: Fetch, tools: Tools) -> ClientHello:
     first = step.position.purpose is Purpose.SUBJECT and step.position.attempt == 0
-    hello: ClientHello | None = replace(_first_hello(step), boringssl=first and tools.boringssl is not None)
+    offered = _first_hello(step)
+    return replace(offered, boringssl=True) if first and tools.boringssl is not None else offered
+
+
+async def _fetch_from(hello: ClientHello | None, step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     while hello is not None:
         async with tools.connection(step.address):
             hello = await _fetch_once(step, hello, tools, timestamps, emit)
@@ -52,10 +72,8 @@ async def fetch_in_slot(step: Fetch, tools: Tools, timestamps: Timestamps, emit:
 
 
 def _first_hello(step: Fetch) -> ClientHello:
-    parts = urlsplit(step.url)
-    return ClientHello(
-        step.address, parts.port or DEFAULT_PORTS[parts.scheme], step.sni or parts.hostname or "", step.verify
-    )
+    parts = url_parts(step.url)
+    return ClientHello(step.address, parts.port or DEFAULT_PORTS[parts.scheme], step.sni or parts.host, step.verify)
 
 
 async def _fetch_once(
@@ -66,11 +84,23 @@ async def _fetch_once(
     if opened.sock is None:
         emit(opened.observation)
         return None
+    try:
+        emit(opened.observation)
+    except BaseException:
+        opened.sock.close()
+        raise
+    return await _fetch_connected(opened, step, hello, tools, timestamps, emit)
+
+
+async def _fetch_connected(  # noqa: PLR0917 - a step's four arguments, and where it stands
+    opened: OpenedConnection, step: Fetch, hello: ClientHello, tools: Tools, timestamps: Timestamps, emit: Emit
+) -> ClientHello | None:
+    """Fetch over an established connection, and close it; return the ClientHello to try next."""
+    assert opened.sock is not None  # noqa: S101 - it is established
     stream: TcpStream | TlsStream | None = None
     secure = False
     alpn = ""
     try:
-        emit(opened.observation)
         if step.url.startswith("https:"):
             stream, handshake = await tls_handshake(opened, hello, tools, timestamps)
             emit(handshake)
@@ -132,11 +162,11 @@ async def _get(
 
 
 def _request(step: Fetch, memory: ChainMemory) -> _Request:
-    parts = urlsplit(memory.true_url(step.url))
+    parts = url_parts(memory.true_url(step.url))
     port = parts.port
-    host = bracketed(parts.hostname or "") + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")
+    host = bracketed(parts.host) + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")
     cookies = memory.cookies(step.position.chain, step.position.hop, step.url)
-    return _Request(host, http_get.request_target(parts.path, parts.query), http_get.cookie_field(cookies))
+    return _Request(host, parts.target, http_get.cookie_field(cookies) if cookies else "")
 
 
 def exchange_of(
@@ -161,7 +191,7 @@ def exchange_of(
         address=step.address,
         secure=secure,
         status=response.status,
-        location=memory.redact(location, asked),
+        location=memory.redact(location, asked) if location else "",
         sets_cookie=bool(location) and _keep_cookies(response, step, memory),
         title=html_facts.title(text),
         headers=html_facts.header_names(response.headers),

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +23,9 @@ from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Certificate, TlsHandshake
 from probe.model.step import Handshake
+
+if TYPE_CHECKING:
+    from probe.measure.connect_at_once import ConnectUnderWay
 
 HTTP_1 = "http/1.1"
 HTTP_2 = "h2"
@@ -84,7 +87,25 @@ def more_tolerant(hello: ClientHello, seen: TlsHandshake, alpn: tuple[str, ...])
 
 async def handshake(step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Connect, perform the handshake, close; once more where the server needs what browsers still offer."""
-    hello: ClientHello | None = _first_hello(step)
+    await _shake_hands_from(_first_hello(step), step, tools, timestamps, emit)
+
+
+async def handshake_over(
+    step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit, connected: ConnectUnderWay
+) -> None:
+    """Perform the handshake over an established connection, and over another one where the server needs more."""
+    hello = _first_hello(step)
+    opened = connected.take()
+    try:
+        seen = await _handshake_connected(opened, hello, tools, timestamps, emit)
+    finally:
+        connected.release()
+    await _shake_hands_from(more_tolerant(hello, seen, ()), step, tools, timestamps, emit)
+
+
+async def _shake_hands_from(
+    hello: ClientHello | None, step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit
+) -> None:
     while hello is not None:
         async with tools.connection(step.address):
             seen = await _handshake_once(step, hello, tools, timestamps, emit)
@@ -108,9 +129,21 @@ async def _handshake_once(
     if opened.sock is None:
         emit(opened.observation)
         return None
-    stream = None
     try:
         emit(opened.observation)
+    except BaseException:
+        opened.sock.close()
+        raise
+    return await _handshake_connected(opened, hello, tools, timestamps, emit)
+
+
+async def _handshake_connected(
+    opened: OpenedConnection, hello: ClientHello, tools: Tools, timestamps: Timestamps, emit: Emit
+) -> TlsHandshake:
+    """Perform the handshake on an established connection, and close it."""
+    assert opened.sock is not None  # noqa: S101 - it is established
+    stream = None
+    try:
         stream, seen = await tls_handshake(opened, hello, tools, timestamps)
         emit(seen)
         return seen

@@ -50,7 +50,8 @@ def title(text: str) -> str:
     """
     raw = _raw_title(text)
     words = redacted(" ".join((html.unescape(raw) if "&" in raw else raw).split()))
-    return "".join(c if c.isprintable() else "?" for c in words)[:MAX_TITLE_CHARACTERS].rstrip()
+    shown = words if words.isprintable() else "".join(c if c.isprintable() else "?" for c in words)
+    return shown[:MAX_TITLE_CHARACTERS].rstrip()
 
 
 def _raw_title(text: str) -> str:

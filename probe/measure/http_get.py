@@ -49,6 +49,7 @@ BROWSER_HEADERS = (
     ("Connection", "keep-alive"),
     ("Upgrade-Insecure-Requests", "1"),
 )
+_BROWSER_FIELDS = "".join(f"{name}: {value}\r\n" for name, value in BROWSER_HEADERS)
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
 _PRINTABLE_ASCII = re.compile(r"[ -~]*")
 
@@ -179,9 +180,8 @@ def request_bytes(host: str, target: str, cookie: str = "", *, method: str = "GE
         ValueError: a part has a character that it cannot have.
     """
     check_request(host, target, cookie)
-    fields = [*BROWSER_HEADERS, *([("Cookie", cookie)] if cookie else [])]
-    head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields)
-    return f"{head}\r\n".encode("ascii")
+    own = f"Cookie: {cookie}\r\n" if cookie else ""
+    return f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{_BROWSER_FIELDS}{own}\r\n".encode("ascii")
 
 
 def check_request(host: str, target: str, cookie: str) -> None:

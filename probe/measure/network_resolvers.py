@@ -31,6 +31,7 @@ ANSWER_SECONDS = 2.0
 RETRY_SECONDS = 60.0
 """Interval of questions to a resolver that is silent."""
 
+_NONE: frozenset[str] = frozenset()
 _NO_ANSWER = frozenset({Failure.TIMEOUT, Failure.UNREACHABLE})
 
 
@@ -109,7 +110,7 @@ class NetworkResolvers:
                 task = asyncio.create_task(self._ask(server))
                 self._retries.add(task)
                 task.add_done_callback(self._retries.discard)
-        return frozenset(self._silent)
+        return frozenset(self._silent) if self._silent else _NONE
 
     def first_alive(self) -> str:
         """The first resolver that is not dead, the first of all where each is; empty where there is none."""

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from probe.measure.budget import Budget
+from probe.measure.failures import OperationError
 from probe.measure.handshake_slots import take_at_once
 from probe.model.address import network_of
 
@@ -130,6 +131,19 @@ class PaceLimiter:
         except BaseException:
             self._leave_address(address, exclusive=exclusive)
             raise
+
+    def try_slot(self, address: str) -> bool:
+        """Begin the slot of one connection without waiting, the round's budget included; `leave_slot` ends it."""
+        if not self.budget.has_room(1) or self.try_enter(address) > 0:
+            return False
+        try:
+            admitted = self.budget.try_admit()
+        except OperationError:
+            admitted = False  # raised again where it is waited for
+        if not admitted:
+            self.counters.connections -= 1
+            self._leave_address(address, exclusive=True)
+        return admitted
 
     def leave_slot(self, address: str, *, exclusive: bool, seconds: float) -> None:
         """End a slot that was held for so long."""

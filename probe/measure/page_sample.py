@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import string
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from probe.lazy import lazy
@@ -39,7 +40,10 @@ MAX_HEAD_NAMES = 8
 _MAX_REDUCED_CHARACTERS = 3 * MAX_SAMPLE_CHARACTERS
 """Characters from which the end of a page is read next: one of 64 KiB would take ten milliseconds."""
 _MAX_END_SOURCE_CHARACTERS = 4_096
-_OF_ADDRESSES = string.ascii_letters + string.digits + ".:-_+=%"
+_ADDRESS_OCTETS = bytes(
+    ord("a") if chr(octet) in string.ascii_letters + string.digits + ".:-_+=%" else ord(" ") for octet in range(256)
+)
+"""Maps what an address may have to a letter, and everything else to a blank."""
 _MAX_RESOURCES = 12
 """Links, pictures and script files that are kept: a page of some length has hundreds."""
 _MAX_URL_CHARACTERS = 160
@@ -88,7 +92,7 @@ def page_sample(text: str, url: str = "") -> str:
         end = text[max(begun.position, len(text) - _MAX_END_SOURCE_CHARACTERS) :]
         end = end.partition(">" if ">" in end else " ")[2]
         # What stands next to the gap may be half an address, which no pattern would find.
-        reduced = f"{reduced.rstrip(_OF_ADDRESSES)} {REMOVED} {' '.join(''.join(_Markup(end, url).pieces).split())}"
+        reduced = f"{_without_half_address(reduced)} {REMOVED} {' '.join(''.join(_Markup(end, url).pieces).split())}"
     reduced = redacted(reduced)
     if len(reduced) > MAX_SAMPLE_CHARACTERS:
         beginning = MAX_SAMPLE_CHARACTERS - END_CHARACTERS - len(REMOVED)
@@ -96,9 +100,19 @@ def page_sample(text: str, url: str = "") -> str:
     return printable(reduced)
 
 
+def _without_half_address(text: str) -> str:
+    """The text without what an address may have at its end (`str.rstrip` is slow where much is to be stripped)."""
+    return text[: text.encode("ascii", "replace").translate(_ADDRESS_OCTETS).rfind(b" ") + 1]
+
+
 def server_name(value: bytes) -> str:
     """The value of a Server header field as evidence carries it."""
-    return printable(redacted(value[: 4 * MAX_SERVER_CHARACTERS].decode("latin-1"))[:MAX_SERVER_CHARACTERS])
+    return _shown_server(value[: 4 * MAX_SERVER_CHARACTERS])
+
+
+@lru_cache(maxsize=256)
+def _shown_server(value: bytes) -> str:
+    return printable(redacted(value.decode("latin-1"))[:MAX_SERVER_CHARACTERS])
 
 
 def head_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -121,7 +135,8 @@ class _Markup:
     def __init__(self, text: str, url: str) -> None:
         self.pieces: list[str] = []
         self._text = text
-        self._lower = text.lower() if len(text.lower()) == len(text) else text
+        lower = text.lower()
+        self._lower = lower if len(lower) == len(text) else text
         self._url = url
         self._resources = 0
         self._length = 0

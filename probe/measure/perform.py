@@ -52,8 +52,14 @@ def _loaded_from(table: Mapping[type[Step], tuple[str, str]], step: Step) -> Any
     return found
 
 
-BEGINNERS: dict[type[Step], tuple[str, str]] = {Resolve: ("probe.measure.resolve_at_once", "begin")}
-"""Kind of step -> the module and the function that begins it without a task, where that is possible."""
+BEGINNERS: dict[type[Step], tuple[str, str]] = {
+    Resolve: ("probe.measure.resolve_at_once", "begin"),
+    Connect: ("probe.measure.connect_at_once", "begin"),
+    Handshake: ("probe.measure.connect_at_once", "begin"),
+    Fetch: ("probe.measure.connect_at_once", "begin"),
+}
+"""Kind of step -> the module and the function that begins it without a task, where that is possible; a coroutine may
+perform the rest."""
 
 
 class StepUnderWay(Protocol):
@@ -63,14 +69,14 @@ class StepUnderWay(Protocol):
         """Give back what it holds; may be called again."""
 
 
-async def perform(
+def perform(
     plan: StepSource,
     tools: Tools,
     *,
     seconds: float | None = None,
     began: float | None = None,
     listening: Callable[[], None] | None = None,
-) -> tuple[Observation, ...]:
+) -> Coroutine[Any, Any, tuple[Observation, ...]]:
     """Perform all steps of a plan and return the observations in the order they were made, without our own addresses.
 
     Args:
@@ -85,19 +91,8 @@ async def perform(
     Raises:
         BaseExceptionGroup: the plan raised. An exception of a step becomes an observation (`Failure.BUG`).
     """
-    runner = _StepRunner(plan, tools, asyncio.get_running_loop().time() if began is None else began, listening)
-    try:
-        if seconds is None:
-            await runner.run()
-        else:
-            with StepTimeout(seconds):
-                await runner.run()
-    except TimeoutError:
-        runner.cut_off()
-    finally:
-        if runner.is_under_way:
-            await runner.cancel()
-    return tools.without_own_addresses(tuple(runner.observations))
+    moment = asyncio.get_running_loop().time() if began is None else began
+    return _StepRunner(plan, tools, moment, listening).run(seconds)
 
 
 class _StepRunner:
@@ -106,6 +101,22 @@ class _StepRunner:
     Most plans have one step under way at a time, beside lookups that only listen. That step runs in the caller's own
     task; only others beside it get tasks.
     """
+
+    __slots__ = (
+        "_began",
+        "_change",
+        "_listening",
+        "_memory",
+        "_next",
+        "_performs",
+        "_plan",
+        "_plan_error",
+        "_running",
+        "_tasks",
+        "_tools",
+        "_without_task",
+        "observations",
+    )
 
     def __init__(self, plan: StepSource, tools: Tools, began: float, listening: Callable[[], None] | None) -> None:
         self.observations: list[Observation] = []
@@ -116,26 +127,40 @@ class _StepRunner:
         """Step -> whether it only listens for more."""
         self._listening = listening
         self._memory = ChainMemory()
-        self._next: Step | None = None
-        """The step that the caller's own task performs next."""
+        self._next: tuple[Step, Coroutine[Any, Any, None] | None] | None = None
+        """The step that the caller's own task performs next, and the rest of it where it was begun."""
         self._performs = False
         """The caller's own task performs a step."""
         self._change: asyncio.Future[None] | None = None
         """Ends the wait of the caller's own task."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] | None = None
         self._without_task: dict[Step, StepUnderWay] = {}
         self._plan_error: BaseException | None = None
 
-    async def run(self) -> None:
-        """Perform steps until none is under way and the plan asks for no more."""
+    async def run(self, seconds: float | None) -> tuple[Observation, ...]:
+        """Perform steps until none is under way and the plan asks for no more, or the time is over."""
+        try:
+            if seconds is None:
+                await self._drive()
+            else:
+                with StepTimeout(seconds):
+                    await self._drive()
+        except TimeoutError:
+            self._cut_off()
+        finally:
+            if self._tasks or self._without_task:
+                await self._cancel()
+        return self._tools.without_own_addresses(tuple(self.observations))
+
+    async def _drive(self) -> None:
         self._start_pending()
         while True:
             if self._plan_error is not None:
                 raise BaseExceptionGroup("the plan raised", [self._plan_error])
-            step, self._next = self._next, None
-            if step is not None:
+            following, self._next = self._next, None
+            if following is not None:
                 self._performs = True
-                await self._run(step)
+                await self._run(*following)
                 self._performs = False
             elif self._running:
                 self._change = asyncio.get_running_loop().create_future()
@@ -144,21 +169,18 @@ class _StepRunner:
             else:
                 return
 
-    @property
-    def is_under_way(self) -> bool:
-        """Whether anything is left to cancel."""
-        return bool(self._tasks or self._without_task)
-
-    async def cancel(self) -> None:
+    async def _cancel(self) -> None:
         """End everything that is under way."""
-        for task in self._tasks:
-            task.cancel()
         if self._tasks:
+            for task in self._tasks:
+                task.cancel()
             await asyncio.wait(self._tasks)
+        if self._next is not None and self._next[1] is not None:
+            self._next[1].close()
         for step in tuple(self._without_task):
             self._without_task.pop(step).close()
 
-    def cut_off(self) -> None:
+    def _cut_off(self) -> None:
         """Observe the steps that the time limit cut off."""
         passed = FailureInfo(Failure.LOCAL, "the measurement's deadline passed")
         self.observations += [self._unperformed(step, passed) for step in self._running]
@@ -170,7 +192,7 @@ class _StepRunner:
             if self._begin(step):
                 continue
             if self._next is None and not self._performs:
-                self._next = step
+                self._next = (step, None)
             else:
                 self._start_task(self._run(step))
         if self._listening is not None and all(self._running.values()):
@@ -179,6 +201,8 @@ class _StepRunner:
 
     def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
+        if self._tasks is None:
+            self._tasks = set()
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -190,6 +214,9 @@ class _StepRunner:
         def ended(rest: Coroutine[Any, Any, None] | None) -> None:
             if rest is None:
                 self._end(step)
+            elif self._next is None and not self._performs:
+                self._next = (step, rest)
+                self._wake()
             else:
                 self._start_task(self._run(step, rest))
 

@@ -15,6 +15,8 @@ REMOVED = "…"
 REMOVED_VALUE = "*"
 """Stands for a value in a URL; a digit follows where several different ones were removed."""
 
+_SUSPECT = re.compile(r"[0-9:-]|\.(?:lo|la|ho|in|fr)")
+"""Each pattern that `redacted` tries needs one of these, and an identifier without a digit is a word."""
 _LONG_NUMBER = re.compile(r"[0-9]{7,}")
 _IDENTIFIER = re.compile(r"[0-9A-Za-z+_-]{32,}=*")
 _HARDWARE_ADDRESS = re.compile(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f])")
@@ -35,6 +37,8 @@ _SEPARATOR = re.compile(r"([&;])")
 
 def redacted(text: str) -> str:
     """Return the text without addresses, names of hosts in a home network, long numbers and long identifiers."""
+    if not _SUSPECT.search(text):
+        return text
     # Long runs go first: after that, every pattern has a bounded number of characters to try at each place.
     text = _IDENTIFIER.sub(_without_identifier, text)
     text = _LONG_NUMBER.sub(REMOVED, text)

@@ -8,6 +8,7 @@ server does not work. Every function here is linear in the size of its input.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -19,6 +20,8 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _BLANK = b" \t\r\0"
 MAX_LINES_BEFORE_STATUS = 8
 """Empty lines before the status line; RFC 9112 section 2.2 asks servers for such tolerance, browsers have it too."""
+_MAX_KEPT_NAME_BYTES = 48
+"""Length up to which names of fields are kept."""
 MAX_CHUNK_LINE_BYTES = 16_384
 """Bytes of a chunk's size line with its extensions, or of one line of the trailer."""
 
@@ -76,12 +79,14 @@ def parse_head(data: bytes) -> ResponseHead | None:
         if raw[:1] in (b" ", b"\t") and headers:
             folded.append(raw)
             continue
-        _unfold(headers, folded)
+        if folded:
+            _unfold(headers, folded)
         written, colon, value = raw.partition(b":")
-        name = written.strip(_BLANK).decode("latin-1")
-        if colon and _NAME.fullmatch(name.lower()):
-            names.append(name)
-            headers.append((name.lower(), value.strip(_BLANK)))
+        if colon:
+            field = _common_name(written) if len(written) <= _MAX_KEPT_NAME_BYTES else _name_of(written)
+            if field is not None:
+                names.append(field[0])
+                headers.append((field[1], value.strip(_BLANK)))
     _unfold(headers, folded)
     chunked = any(name == "transfer-encoding" and b"chunked" in value.lower() for name, value in headers)
     return ResponseHead(int(found[1]), headers, tuple(names), None if chunked else _length(headers), chunked)
@@ -98,10 +103,20 @@ def _unfold(headers: list[tuple[str, bytes]], folded: list[bytes]) -> None:
 def _length(headers: list[tuple[str, bytes]]) -> int | None:
     """The first length that is a number; a field without one states none."""
     for name, value in headers:
-        first = value.partition(b",")[0].strip(_BLANK)
-        if name == "content-length" and _LENGTH.fullmatch(first):
+        if name == "content-length" and _LENGTH.fullmatch(first := value.partition(b",")[0].strip(_BLANK)):
             return int(first)
     return None
+
+
+def _name_of(written: bytes) -> tuple[str, str] | None:
+    """The name of a field as it was sent, and in lower case; None where it is none."""
+    name = written.strip(_BLANK).decode("latin-1")
+    lower = name.lower()
+    return (name, lower) if _NAME.fullmatch(lower) else None
+
+
+_common_name = lru_cache(maxsize=512)(_name_of)
+"""Servers send the same few names."""
 
 
 class ChunkDecoder:

@@ -20,9 +20,9 @@ from probe.measure.failures import Operation, OperationError, classify
 from probe.measure.step_timeout import StepTimeout
 
 _WOULD_BLOCK = (BlockingIOError, InterruptedError)
+_NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
 _READS_PER_TURN = 32
 """Reads without a wait after which other tasks run: a fast sender must not hold the event loop."""
-_UNDER_WAY = frozenset({0, errno.EINPROGRESS})
 
 
 async def open_tcp(address: str, port: int, seconds: float, segment: int = 0) -> socket.socket:
@@ -39,52 +39,67 @@ async def open_tcp(address: str, port: int, seconds: float, segment: int = 0) ->
         OperationError: the connection failed.
     """
     try:
-        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        sock = new_tcp_socket(address, segment)
     except OSError as error:
         raise OperationError(classify(error, Operation.CONNECT, at_once=True)) from error
     turned: list[bool] = []
     try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if segment and hasattr(socket, "TCP_MAXSEG"):
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
-        poller = edge_poller()
-        if poller is not None:
-            await _connect(sock, (address, port), seconds, poller, turned)
-        else:
-            loop = asyncio.get_running_loop()
-            loop.call_soon(turned.append, True)
-            with StepTimeout(seconds):
-                await loop.sock_connect(sock, (address, port))
+        await _connect(sock, (address, port), seconds, turned)
     except BaseException as error:
         close_socket(sock)
         if isinstance(error, Exception):
+            # `turned` is filled in once the event loop has turned. An error before that is this host's own refusal (no
+            # route): no packet can have come back yet. Later the same error number stands for an ICMP message.
             raise OperationError(classify(error, Operation.CONNECT, at_once=not turned)) from error
         raise
     return sock
 
 
-async def _connect(
-    sock: socket.socket, address: tuple[str, int], seconds: float, poller: EdgePoller, turned: list[bool]
-) -> None:
-    """Connect, and leave the socket watched.
-
-    `turned` is filled in once the event loop has turned. An error raised before that is this host's own refusal (no
-    route): no packet can have come back yet. Later the same error number stands for an ICMP message.
-    """
-    code = sock.connect_ex(address)
-    if code not in _UNDER_WAY:
-        raise OSError(code, os.strerror(code))
-    if not code:  # to an address of this host
+async def _connect(sock: socket.socket, where: tuple[str, int], seconds: float, turned: list[bool]) -> None:
+    """Connect, and leave the socket watched; `turned` is filled in once the event loop has turned."""
+    poller = edge_poller()
+    if poller is None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(turned.append, True)
+        with StepTimeout(seconds):
+            await loop.sock_connect(sock, where)
         return
-    connecting = _EdgeSocket(sock, poller)
-    turned.append(True)
-    with StepTimeout(seconds):
-        await connecting.wait_until_writable()
-    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    code = sock.connect_ex(where)
+    if code == errno.EINPROGRESS:
+        connecting = _EdgeSocket(sock, poller)
+        turned.append(True)
+        with StepTimeout(seconds):
+            while not connecting.writable:
+                await connecting.event()
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, os.strerror(code))
+
+
+def new_tcp_socket(address: str, segment: int = 0) -> socket.socket:
+    """Return a non-blocking socket for a connection to an address, as `open_tcp` uses it.
+
+    Raises:
+        OSError: this host has none.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM | _NON_BLOCKING)
+    try:
+        if not _NON_BLOCKING:
+            sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if segment and hasattr(socket, "TCP_MAXSEG"):
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def adopt(sock: socket.socket, poller: EdgePoller, events: int) -> None:
+    """Make the owner of a connected socket that `poller` watches for somebody else, whose last events these are."""
+    _EdgeSocket(sock, poller, known=events)
 
 
 def close_socket(sock: socket.socket) -> None:
@@ -160,13 +175,12 @@ class AsyncSocket:
         self._reads = (self._reads + 1) % (_READS_PER_TURN + 1)
         return not self._reads
 
-    async def _event(self) -> None:
-        """Wait for the next event."""
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def event(self) -> asyncio.Future[None]:
+        """Return what ends with the next event; to be awaited at once."""
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            waiter = self._waiter = self._loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
         """Wake the task that waits, if there is one."""
@@ -181,14 +195,20 @@ class _EdgeSocket(AsyncSocket):
     event.
     """
 
-    __slots__ = ("_datagrams", "_ended", "_poller", "_readable", "_writable")
+    __slots__ = ("_datagrams", "_ended", "_poller", "_readable", "writable")
 
-    def __init__(self, sock: socket.socket, poller: EdgePoller, *, datagrams: bool = False) -> None:
+    def __init__(
+        self, sock: socket.socket, poller: EdgePoller, *, datagrams: bool = False, known: int | None = None
+    ) -> None:
         super().__init__(sock)
         self._datagrams = datagrams
         self._poller = poller
-        self._readable = self._ended = self._writable = False
-        poller.watch(self)  # tells at once of what has arrived already
+        self._readable = self._ended = self.writable = False
+        if known is None:
+            poller.watch(self)  # tells at once of what has arrived already
+        else:
+            poller.take_over(self)
+            self.on_events(known)
 
     def on_events(self, events: int) -> None:
         """Note the events, and wake the task that waits."""
@@ -197,7 +217,7 @@ class _EdgeSocket(AsyncSocket):
             if events & ENDED:
                 self._ended = True
         if events & WRITABLE:
-            self._writable = True
+            self.writable = True
         self._wake()
 
     async def receive(self, size: int) -> bytes:
@@ -207,7 +227,7 @@ class _EdgeSocket(AsyncSocket):
         while True:
             while not self._readable:
                 self._reads = 0
-                await self._event()
+                await self.event()
             try:
                 data = self.sock.recv(size)
             except _WOULD_BLOCK:
@@ -218,11 +238,6 @@ class _EdgeSocket(AsyncSocket):
             if len(data) < size and not self._datagrams:
                 self._readable = self._ended or not data
             return data
-
-    async def wait_until_writable(self) -> None:
-        """Wait until the connection is established or has failed."""
-        while not self._writable:
-            await self._event()
 
     def close(self) -> None:
         """Unregister and close the socket; may be called again."""
@@ -250,7 +265,7 @@ class _LevelSocket(AsyncSocket):
                 self._reads = 0
                 if not self._register():
                     return await self._loop.sock_recv(self.sock, size)
-            await self._event()
+            await self.event()
 
     def close(self) -> None:
         """Unregister and close the socket; may be called again."""
@@ -270,7 +285,7 @@ class _LevelSocket(AsyncSocket):
         return True
 
     def _on_readable(self) -> None:
-        if self._waiter is None:
+        if self._waiter is None or self._waiter.done():
             self._registered = False
             self._loop.remove_reader(self.sock)
         else:

@@ -19,19 +19,21 @@ class Deadline:
 
     Attributes:
         due: on the event loop's clock.
+        seconds: from its beginning to `due`.
         table: that it waits in; None where it does not wait.
     """
 
-    __slots__ = ("due", "table")
+    __slots__ = ("due", "seconds", "table")
 
     def __init__(self) -> None:
-        self.due = 0.0
+        self.due = self.seconds = 0.0
         self.table: _DeadlineTable | None = None
 
     def begin(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         """Let the deadline pass so many seconds from now."""
         table = _tables.of(loop).get(seconds) or _tables.new_table(loop, seconds)
         self.table = table
+        self.seconds = seconds
         self.due = loop.time() + seconds
         table.waiting[self] = None
         if table.timer is None:

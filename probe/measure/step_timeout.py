@@ -21,7 +21,47 @@ _TURNS = 3
 callback, the task (asyncio's `_run_once`)."""
 
 
-class StepTimeout(Deadline):
+class PatientDeadline(Deadline):
+    """A deadline that lets the event loop read what has arrived before it counts.
+
+    Its time is extended once, by at most as long again, where the host was too busy.
+    """
+
+    __slots__ = ("_extended", "_handle")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._extended = False
+        self._handle: asyncio.Handle | None = None
+
+    def timed_out(self) -> None:
+        """Act."""
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        """Let the deadline not pass; may be called again."""
+        super().cancel()
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def passed(self, lateness: float) -> None:
+        """Let the loop turn, or extend the time where it came to this too late."""
+        if lateness > MAX_TIMER_LATENESS_SECONDS and not self._extended:
+            self._extended = True
+            self.due += lateness + min(lateness, self.seconds)
+            self._handle = asyncio.get_running_loop().call_at(self.due, self._expire_after, _TURNS)
+        else:
+            self._expire_after(_TURNS)
+
+    def _expire_after(self, turns: int) -> None:
+        if turns:
+            self._handle = asyncio.get_running_loop().call_soon(self._expire_after, turns - 1)
+        else:
+            self.timed_out()
+
+
+class StepTimeout(PatientDeadline):
     """`with StepTimeout(seconds):` raises TimeoutError at the next await of its body once the time has passed.
 
     The time is extended once, by at most as long again, when the host was too busy to run the event loop.
@@ -30,14 +70,12 @@ class StepTimeout(Deadline):
         seconds: counted from entering.
     """
 
-    __slots__ = ("_cancelling", "_expired", "_extended", "_handle", "_loop", "_seconds", "_task")
+    __slots__ = ("_cancelling", "_expired", "_limit", "_task")
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
-        self._seconds = seconds
+        self._limit = seconds
         self._expired = False
-        self._extended = False
-        self._handle: asyncio.Handle | None = None
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
@@ -45,31 +83,17 @@ class StepTimeout(Deadline):
             raise RuntimeError("a step time-out needs a task to cancel")
         self._task: asyncio.Task[object] = task
         self._cancelling = task.cancelling()
-        self._loop = task.get_loop()
-        self.begin(self._loop, self._seconds)
+        self.begin(task.get_loop(), self._limit)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.cancel()
-        if self._handle is not None:
-            self._handle.cancel()
         if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
-    def passed(self, lateness: float) -> None:
-        """Cancel the task, or extend the time where the loop came to this too late."""
-        if lateness > MAX_TIMER_LATENESS_SECONDS and not self._extended:
-            self._extended = True
-            self.due += lateness + min(lateness, self._seconds)
-            self._handle = self._loop.call_at(self.due, self._expire_after, _TURNS)
-        else:
-            self._expire_after(_TURNS)
-
-    def _expire_after(self, turns: int) -> None:
-        if turns:
-            self._handle = self._loop.call_soon(self._expire_after, turns - 1)
-            return
+    def timed_out(self) -> None:
+        """Cancel the task."""
         self._expired = True
         self._task.cancel()

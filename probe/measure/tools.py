@@ -201,6 +201,21 @@ class Tools:
         """
         return ConnectionSlot(self.going, self.pace, self.concurrency.sockets, address)
 
+    def try_connection(self, address: str) -> bool:
+        """Take what `connection` waits for, if that needs no waiting; `leave_connection` gives it back."""
+        sockets = self.concurrency.sockets
+        if not self.going.is_set() or not sockets.try_acquire():
+            return False
+        if self.pace.try_slot(address):
+            return True
+        sockets.release()
+        return False
+
+    def leave_connection(self, address: str, seconds: float) -> None:
+        """Give back what `try_connection` took so many seconds ago."""
+        self.concurrency.sockets.release()
+        self.pace.leave_slot(address, exclusive=True, seconds=seconds)
+
     def syn_scanner(self) -> SynScannerClient:
         """Return the client of the SYN scanner; the same one every time. Its process starts with the first sweep."""
         if self._syn_scanner is None:

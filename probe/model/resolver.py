@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -56,6 +57,7 @@ def parse_port(text: str) -> int:
     return int(text) if len(text) <= 5 and text.isascii() and text.isdecimal() else 0
 
 
+@lru_cache(maxsize=64)
 def resolver_label(resolver: str) -> str:
     """The name of a resolver in evidence: `network` for one at a private address or in a zone: the vantage's own."""
     server = PlainResolver.parse(resolver)

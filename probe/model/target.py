@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
@@ -22,6 +24,11 @@ _MAX_ENCODED_CHARACTERS = 12
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 _LABEL = re.compile(r"(?=.{1,63}\Z)-*[a-z0-9_][a-z0-9_-]*", re.ASCII)
+_PLAIN_NAME = re.compile(r"(?:[a-z0-9_][a-z0-9_-]{0,62}\.)*[a-z][a-z0-9_-]{0,62}", re.ASCII)
+"""Names that are as DNS and TLS carry them; no address is such."""
+_MAX_NAME = 253
+_PLAIN_URL = re.compile(r"(https?)://([a-z0-9_.-]+)(/[/A-Za-z0-9%:@!$&'()*+,;=~._-]*)?", re.ASCII)
+"""URLs without anything to normalise but the host."""
 _JOINERS = "\u200c\u200d"
 _MAX_UNICODE_NAME = 1024
 """Characters in a name outside ASCII: 253 octets, and room for characters that the mapping of UTS 46 removes."""
@@ -125,8 +132,37 @@ def bracketed_range(network: str) -> str:
     return f"[{network}]" if ":" in network else network
 
 
+class UrlParts(NamedTuple):
+    """The parts of a URL that a request needs.
+
+    Attributes:
+        scheme: in lower case.
+        host: in lower case, without brackets; empty where there is none.
+        port: as written; None where none is.
+        target: path and query, as a request line has them.
+    """
+
+    scheme: str
+    host: str
+    port: int | None
+    target: str
+
+
+@lru_cache(maxsize=256)
+def url_parts(url: str) -> UrlParts:
+    """Return the parts of a URL. Each layer of a measurement asks for those of the same few URLs.
+
+    Raises:
+        ValueError: it is no URL.
+    """
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    return UrlParts(parts.scheme, parts.hostname or "", parts.port, (parts.path or "/") + query)
+
+
+@lru_cache(maxsize=64)
 def parse(text: str) -> Target:
-    """Parse one target.
+    """Parse one target. The last ones are kept: a list is checked by one reader and used by the next.
 
     Raises:
         TargetError: the text has none of the forms, or a part of it is out of bounds; its `what` names the fault.
@@ -177,13 +213,15 @@ def normalise_host(text: str) -> str | None:
     mapped as in browsers: UTS 46, non-transitional (`faß.de` is `xn--fa-hia.de`), without its restrictions on hyphens.
     ASCII names may contain what DNS serves: underscores, and hyphens anywhere (`r3---sn-x.googlevideo.com`).
     """
+    if _PLAIN_NAME.fullmatch(text) and len(text) <= _MAX_NAME:
+        return text
     address = parse_address(text)
     if address is not None:
         return str(address)
     name = text.lower() if text.isascii() else _ascii_name(text)
     name = name.rstrip(".")
     labels = name.split(".")
-    if not 1 <= len(name) <= 253 or not all(_LABEL.fullmatch(label) for label in labels):
+    if not 1 <= len(name) <= _MAX_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         return None
     # WHATWG URL: a host that ends in a number is an IPv4 address or an error, so `1.2.3.4-1.2.3.9` is no name.
     return None if len(labels) > 1 and labels[-1].isdigit() else name
@@ -242,6 +280,10 @@ def _parse_bare(text: str) -> Target:
 
 
 def _parse_url(text: str) -> UrlTarget:
+    plain = _PLAIN_URL.fullmatch(text)
+    if plain is not None:
+        scheme, host, path = plain.groups()
+        return UrlTarget(scheme, _host(host, text), DEFAULT_PORTS[scheme], path or "/")
     try:
         parts = urlsplit(text)
         port = parts.port

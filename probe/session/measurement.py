@@ -8,49 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec.structs import replace
 
-from probe import judge, plan
-from probe.clock import Clock
-from probe.judge.vantage import conclude, notes
-from probe.lazy import LateFunction, lazy
-from probe.measure.anchors import AnchorWatch
+from probe import judge
+from probe.lazy import lazy
 from probe.measure.failures import MAX_DETAIL_CHARACTERS
 from probe.measure.perform import StepSource, perform
-from probe.measure.tools import Tools, random_name
-from probe.model.address import Family
+from probe.measure.tools import random_name
 from probe.model.hop import Purpose, subjects_of
 from probe.model.observation import Observation
-from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
-from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
-from probe.plan.context import LinePage, PlanContext
-from probe.session.recent_cuts import CutLog, GlanceCuts
-from probe.session.relay_trials import RelayTrials, RelayWatch, sends_syns_to, unrouted_address
-from probe.session.working_names import WorkingNames
+from probe.model.target import RangeTarget, Target, TcpTarget
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
+from probe.plan.context import PlanContext
+from probe.session.measurement_context import MeasurementContext, MeasurementPlan
+from probe.session.relay_trials import RelayWatch
 
 if TYPE_CHECKING:
     from probe.judge import control
-    from probe.measure import quic
     from probe.plan import localise, nowhere, upload
 else:
-    quic = lazy("probe.measure.quic")
     localise = lazy("probe.plan.localise")
     nowhere = lazy("probe.plan.nowhere")
     upload = lazy("probe.plan.upload")
     control = lazy("probe.judge.control")
 
-_HAS_FINGERPRINT = LateFunction("probe.judge.blockpages", "has_fingerprint")
-
 log = logging.getLogger(__name__)
-
-MAX_MEASUREMENT_SECONDS = 900.0
-"""Real seconds after which a measurement is cut short. The pace limiter may delay it by minutes, not by more."""
 
 SILENCE_RULE = "tcp.timeout"
 """The rule that convicts by unanswered SYNs alone."""
@@ -63,73 +50,6 @@ MAX_SECONDS_SINCE_ANSWER = 3.0
 
 _FAILING = frozenset({Status.BLOCKED, Status.THROTTLED, Status.UNREACHABLE})
 """Statuses for which the captured packets are added."""
-
-
-class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about a measurement that is the same for all targets of a pass.
-
-    Attributes:
-        tools: what the steps need.
-        anchors: URLs that work whenever the vantage does; without any the vantage counts as online.
-        clock: dates the verdicts.
-        asn: AS number of the vantage, 0 when not known.
-        country: ISO 3166 code, empty when not known.
-        network_resolvers, rotates, trusted_resolvers, spares_resolvers, hosts_file_names, families: as in
-            `probe.plan.context.PlanContext`; re-tests and suspected names spare no resolver.
-        names: names that work at this vantage.
-        host_notes: notes about tunnels and proxies of this host (`probe.measure.tunnels`).
-        range_sample: addresses of a range that are sampled (`probe.plan.context.PlanContext.sample`).
-        range_samples: range -> the same for this range, where it differs.
-        range_hits: range -> addresses that have answered; a control's hit list.
-        range_excluded_prefixes: range -> prefixes inside it that other owners announce.
-        localise_from_attempt: number of the first attempt (0: not a re-test) that localises a block; None for never.
-        test_upload: whether a target whose page was served is also tested with an upload.
-        cuts: the conversations that were cut in this session.
-        glance_cuts: what glances of this pass saw cut.
-        relays: the trials of unrouted addresses, which the targets of a pass share.
-        max_seconds: real seconds after which a measurement is cut short.
-    """
-
-    tools: Tools
-    anchors: AnchorWatch
-    clock: Clock = msgspec.field(default_factory=Clock)
-    asn: int = 0
-    country: str = ""
-    network_resolvers: tuple[str, ...] = ()
-    rotates: bool = False
-    trusted_resolvers: tuple[str, ...] = ()
-    spares_resolvers: bool = False
-    hosts_file_names: frozenset[str] | None = None
-    families: frozenset[Family] = frozenset(Family)
-    names: WorkingNames = msgspec.field(default_factory=WorkingNames)
-    host_notes: tuple[str, ...] = ()
-    range_sample: int = 16
-    range_samples: Mapping[str, int] = msgspec.field(default_factory=dict)
-    range_hits: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
-    range_excluded_prefixes: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
-    localise_from_attempt: int | None = None
-    test_upload: bool = False
-    cuts: CutLog = msgspec.field(default_factory=CutLog)
-    glance_cuts: GlanceCuts = msgspec.field(default_factory=GlanceCuts)
-    relays: RelayTrials = msgspec.field(default_factory=RelayTrials)
-    max_seconds: float = MAX_MEASUREMENT_SECONDS
-
-    def vantage(self, looks: tuple[AnchorLook, ...]) -> Vantage:
-        """The vantage as these looks at the anchors, and the host itself, show it."""
-        authorities = (VantageNote.NO_AUTHORITIES,) if self.tools.lack_authorities else ()
-        return Vantage(
-            state=conclude(looks),
-            asn=self.asn,
-            country=self.country,
-            anchors=looks,
-            notes=tuple(sorted({*notes(looks), *self.host_notes, *authorities})),
-        )
-
-    def usable_families(self) -> frozenset[Family]:
-        """The address families worth trying: where IPv6 fails at the anchors, a try only costs time."""
-        if VantageNote.IPV6_BROKEN in notes(self.anchors.latest) and Family.IPV4 in self.families:
-            return self.families - {Family.IPV6}
-        return self.families
 
 
 async def look_at_vantage(context: MeasurementContext, earliest: float) -> Vantage:
@@ -174,14 +94,14 @@ async def measure_target(
     """
     time = context.clock.now()
     try:
-        if any(subject.is_name for subject in subjects_of(target)):
+        if not isinstance(target, TcpTarget) and any(subject.is_name for subject in subjects_of(target)):
             await context.tools.resolvers.survey()
-        plan_context = _plan_context(text, target, context, time, control=control, attempt=attempt, suspected=suspected)
+        planned = MeasurementPlan(text, target, context, time, control=control, attempt=attempt, suspected=suspected)
         began = asyncio.get_running_loop().time()
         with context.anchors.measuring():
-            verdict = await _measured(time, text, target, context, plan_context, attempt=attempt, release=release)
+            verdict = await _measured(text, planned, release=release)
         if _may_have_been_an_outage(verdict, context, began):
-            verdict = await _measured(time, text, target, context, plan_context, attempt=attempt, release=None)
+            verdict = await _measured(text, planned, release=None)
     except Exception as error:
         log.debug("fault in measuring %s", text, exc_info=True)  # evidence.error has it, too
         return _failed_verdict(error, time=time, text=text, target=target, context=context, attempt=attempt)
@@ -204,33 +124,27 @@ def _may_have_been_an_outage(verdict: Verdict, context: MeasurementContext, bega
     return not context.cuts.answered_between(first, last + SYN_RETRIES_SECONDS)
 
 
-async def _measured(
-    time: datetime,
-    text: str,
-    target: Target,
-    context: MeasurementContext,
-    plan_context: PlanContext,
-    *,
-    attempt: int,
-    release: Callable[[], None] | None,
-) -> Verdict:
+async def _measured(text: str, planned: MeasurementPlan, *, release: Callable[[], None] | None) -> Verdict:
     began = asyncio.get_running_loop().time()
-    seen = await _performed(target, context, plan_context, began, release=release)
+    time, target, context, attempt = planned.time, planned.target, planned.context, planned.attempt
+    seen = await _performed(planned, began, release=release)
     evidence = Evidence(
         observations=seen,
-        control=control.used(target, plan_context.control, seen),
-        nat64=plan_context.nat64,
+        control=None if planned.control is None else control.used(target, planned.control, seen),
+        nat64=planned.nat64,
         recent_cuts=context.cuts.explaining(seen, began),
         attempt=attempt,
     )
     vantage = context.vantage(context.anchors.latest)
     verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
-    verdict = context.glance_cuts.judged_with(verdict, target)
-    verdict = await _with_queries_nowhere(verdict, target, context, plan_context, began)
+    if verdict.status is not Status.REACHABLE:
+        verdict = context.glance_cuts.judged_with(verdict, target)
+        verdict = await _with_queries_nowhere(verdict, planned, began)
     verdict = await _with_upload_test(verdict, target, context, began)
     if verdict.status is not Status.REACHABLE:
         vantage = context.vantage(await _closing_look(context, release))
-        verdict = judge.verdict(time=time, text=text, target=target, evidence=verdict.evidence, vantage=vantage)
+        if vantage is not verdict.vantage:  # without anchors there is no other look
+            verdict = judge.verdict(time=time, text=text, target=target, evidence=verdict.evidence, vantage=vantage)
     if (watcher := context.tools.watcher) is not None and verdict.status in _FAILING:
         packets = await watcher.report(verdict.evidence.observations, began, _capture_label(verdict))
         verdict = replace(verdict, evidence=replace(verdict.evidence, packets=packets))
@@ -240,29 +154,33 @@ async def _measured(
     return verdict
 
 
-async def _performed(
-    target: Target,
-    context: MeasurementContext,
-    plan_context: PlanContext,
-    began: float,
-    *,
-    release: Callable[[], None] | None,
-) -> tuple[Observation, ...]:
+def _performed(
+    planned: MeasurementPlan, began: float, *, release: Callable[[], None] | None
+) -> Coroutine[Any, Any, tuple[Observation, ...]]:
     """The observations of the target's plan, with the trial of an unrouted address that it rests on."""
-    _require_library(target)
-    chosen: StepSource = plan.plan_for(target, plan_context)
+    context, target = planned.context, planned.target
+    chosen: StepSource = planned.steps()
     watched: RelayWatch | None = None
-    if isinstance(target, TcpTarget | RangeTarget) and plan_context.relay_address:
+    if planned.relay_address and isinstance(target, TcpTarget | RangeTarget):
         performer = partial(perform, tools=context.tools, seconds=context.max_seconds)
-        chosen = watched = context.relays.watch(chosen, target, plan_context.relay_address, performer)
-    seen = await perform(
+        chosen = watched = context.relays.watch(chosen, target, planned.relay_address, performer)
+    performed = perform(
         context.cuts.watch(chosen, began),
         context.tools,
         seconds=context.max_seconds,
         began=began,
         listening=release,
     )
-    return seen if watched is None else await watched.observed(seen, plan_context.now, release)
+    return performed if watched is None else _with_trial(performed, watched, planned, release)
+
+
+async def _with_trial(
+    performed: Awaitable[tuple[Observation, ...]],
+    watched: RelayWatch,
+    planned: MeasurementPlan,
+    release: Callable[[], None] | None,
+) -> tuple[Observation, ...]:
+    return await watched.observed(await performed, planned.now, release)
 
 
 async def _closing_look(context: MeasurementContext, release: Callable[[], None] | None) -> tuple[AnchorLook, ...]:
@@ -277,67 +195,18 @@ async def _closing_look(context: MeasurementContext, release: Callable[[], None]
     return await context.anchors.fresh(ended, patient=patient)
 
 
-def _plan_context(
-    text: str,
-    target: Target,
-    context: MeasurementContext,
-    time: datetime,
-    *,
-    control: ControlFacts | None,
-    attempt: int,
-    suspected: bool,
-) -> PlanContext:
-    return PlanContext(
-        network_resolvers=context.network_resolvers,
-        dead_resolvers=context.tools.resolvers.dead(),
-        rotates=context.rotates,
-        nat64=context.tools.resolvers.nat64_prefixes,
-        trusted_resolvers=context.trusted_resolvers,
-        spares_resolvers=context.spares_resolvers and not attempt and not suspected,
-        hosts_file_names=context.hosts_file_names,
-        control=control,
-        has_fingerprint=_HAS_FINGERPRINT,
-        families=context.usable_families(),
-        random_name=random_name(),
-        ghost_name=random_name(),
-        other_names=context.names.to_compare(context.anchors.latest),
-        allowed_name=context.names.allowed(context.anchors.latest),
-        suspected=suspected,
-        relay_address=unrouted_address(target),
-        relay_known=context.relays.known(target),
-        failed_before=attempt > 0 or text in context.relays.failing,
-        now=time.timestamp(),
-        no_resolver=next(iter(context.anchors.reached), ""),
-        send_syns=sends_syns_to(target),
-        sample=context.range_samples.get(text, context.range_sample),
-        seed=int(f"{time:%G%V}"),  # ISO year and week
-        sample_index=attempt,
-        search_seed=int(time.timestamp()) // 3600,
-        hit_list=context.range_hits.get(text, ()),
-        excluded_prefixes=context.range_excluded_prefixes.get(text, ()),
-        line_pages=tuple(LinePage(*page) for page in context.anchors.large_pages),
-    )
-
-
-def _require_library(target: Target) -> None:
-    """Say what to install where a library is missing that the target needs."""
-    if isinstance(target, QuicTarget):
-        quic.require_aioquic()
-
-
 def _capture_label(verdict: Verdict) -> str:
     """The beginning of the names of a verdict's capture files."""
     return f"{verdict.time:%Y%m%dT%H%M%S}-{verdict.target}"
 
 
-async def _with_queries_nowhere(
-    verdict: Verdict, target: Target, context: MeasurementContext, plan_context: PlanContext, began: float
-) -> Verdict:
+async def _with_queries_nowhere(verdict: Verdict, planned: MeasurementPlan, began: float) -> Verdict:
     """The verdict after queries to an address that runs no resolver; unchanged where the name is not in doubt."""
-    name = nowhere.doubtful_name(verdict, target) if plan_context.no_resolver else ""
+    context, target = planned.context, planned.target
+    name = nowhere.doubtful_name(verdict, target) if any(context.anchors.reached) else ""
     if not name:
         return verdict
-    asked = nowhere.NowherePlan(name, plan_context)
+    asked = nowhere.NowherePlan(name, planned.full_context)
     return _judged_with(verdict, target, await perform(asked, context.tools, seconds=context.max_seconds, began=began))
 
 

@@ -188,10 +188,10 @@ class MeasurementRun:
             await self._run_all(encrypted[:MIN_VERIFIED_SITES])
 
     async def _run_target(self, item: TargetText, slot: Slot) -> None:
-        text, target = item
-        can_measure = await self._can_measure()
+        can_measure = self._gate.is_open or await self._can_measure()
         if self._stopping.is_set():
             return
+        text, target = item
         if not can_measure:
             time, began = self._clock.now(), self._clock.monotonic()
             skipped = judge.verdict(

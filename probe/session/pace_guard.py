@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from probe.clock import Clock
 from probe.lazy import lazy
-from probe.model.verdict import Status, VantageState, Verdict
+from probe.model.verdict import Status, Vantage, VantageState, Verdict
 from probe.session.concurrency import finish_unless
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class PaceGuard:
         self._handshakes: list[TimedHandshake] = []
         self._succeeded: list[datetime] = []
         self._withheld: list[_Withheld] = []
+        self._known_vantage: Vantage | None = None
 
     def add(self, verdict: Verdict, began: float) -> list[Verdict]:
         """Add a verdict; return the verdicts that can be reported now, among them withheld ones.
@@ -71,6 +72,8 @@ class PaceGuard:
             verdict: fresh.
             began: start of its measurement, in monotonic seconds.
         """
+        if verdict.status is Status.REACHABLE:
+            return [*self.note(self._worked(verdict, began)), verdict]
         timed = self._timed(verdict, began)
         ready = self.note(policing.handshakes(timed))
         if self._doubtful(timed):
@@ -78,8 +81,17 @@ class PaceGuard:
             return ready
         return [*ready, verdict]
 
+    def _worked(self, verdict: Verdict, began: float) -> Sequence[TimedHandshake]:
+        """The handshakes of a target that works. Those of looks at the anchors that another one brought are known."""
+        if verdict.vantage is not self._known_vantage:
+            self._known_vantage = verdict.vantage
+            return policing.handshakes(self._timed(verdict, began))
+        return policing.own_handshakes(verdict.evidence.observations, moment_of(began))
+
     def note(self, seen: Sequence[TimedHandshake]) -> list[Verdict]:
         """Add handshakes without a verdict; return the withheld verdicts that can be reported now."""
+        if not seen:
+            return []
         self._handshakes += seen
         succeeded = [one.begun for one in seen if not one.silent]
         for begun in succeeded:

@@ -11,7 +11,6 @@ import ipaddress
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
@@ -23,7 +22,7 @@ from probe.model.failure import Failure
 from probe.model.hop import CUT_FAILURES, NO_ANSWER_FAILURES, Purpose
 from probe.model.observation import Connection, Conversation, Exchange, Observation, TlsHandshake
 from probe.model.step import Step
-from probe.model.target import Target
+from probe.model.target import Target, url_parts
 from probe.model.verdict import RecentCut, Status, Verdict
 
 MAX_NETWORKS = 16_000
@@ -125,6 +124,10 @@ class CutLog:
         """Note one observation of a measurement that began then."""
         if not isinstance(one, Connection | TlsHandshake | Exchange) or one.purpose is Purpose.RELAY:
             return
+        if one.failure is None and not self._cuts and not self._own:
+            if type(one) is Connection:
+                self._answers.append(began + (one.at + one.took) / 1000)
+            return
         at = began + one.at / 1000
         if isinstance(one, Connection):
             if one.failure is None:
@@ -168,7 +171,13 @@ class CutLog:
 
     def explaining(self, seen: Iterable[Observation], began: float) -> tuple[RecentCut, ...]:
         """The cuts under other names that may explain failures of this measurement, which began then."""
-        failed = [one for one in seen if isinstance(one, Conversation) and one.failure in NO_ANSWER_FAILURES]
+        failed = [
+            one
+            for one in seen
+            if one.failure is not None and isinstance(one, Conversation) and one.failure in NO_ANSWER_FAILURES
+        ]
+        if not failed:
+            return ()
         found: dict[RecentCut, None] = {}
         for address in dict.fromkeys(one.address for one in failed):
             tried = [one for one in failed if one.address == address]
@@ -289,7 +298,7 @@ def _name_sent(one: Conversation) -> str:
         case Connection():
             return ""
         case Exchange():
-            return urlsplit(one.url).hostname or ""
+            return url_parts(one.url).host
         case _:
             return one.sni
 

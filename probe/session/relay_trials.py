@@ -34,6 +34,10 @@ PerformPlan = Callable[[Any], Coroutine[Any, Any, tuple[Observation, ...]]]
 """Performs a plan (`probe.measure.perform.perform`)."""
 
 
+_NEAR_IPV4 = ("127.", "169.254.")
+"""Beginnings of the addresses of this host and of its link (RFC 6890)."""
+
+
 class SharedTrial(NamedTuple):
     """A trial that measurements wait for.
 
@@ -218,6 +222,8 @@ def unrouted_address(target: Target) -> str:
     for every address takes a connection to it.
     """
     near: ipaddress.IPv4Address | ipaddress.IPv6Address | ipaddress.IPv4Network | ipaddress.IPv6Network
+    if type(target) is TcpTarget and ":" not in target.address:  # thousands of a list are such
+        return "" if target.address.startswith(_NEAR_IPV4) else _unrouted_ipv4()
     match target:
         case TcpTarget(address=text):
             near = ipaddress.ip_address(text)
@@ -229,7 +235,12 @@ def unrouted_address(target: Target) -> str:
         return ""
     if near.version == 6:
         return str(ipaddress.IPv6Address((0x0100 << 112) + int.from_bytes(os.urandom(8))))
-    return str(ipaddress.IPv4Address((198 << 24) + (18 << 16) + int.from_bytes(os.urandom(3)) % 2**17))
+    return _unrouted_ipv4()
+
+
+def _unrouted_ipv4() -> str:
+    half, third, fourth = os.urandom(3)
+    return f"198.{18 + half % 2}.{third}.{fourth}"
 
 
 def sends_syns_to(target: Target) -> bool:

@@ -37,6 +37,8 @@ MIN_VERIFIED_SITES = 2
 MIN_ANSWERED_SITES = 3
 """Unrelated sites in whose place one host must answer before it counts as a portal's."""
 
+_WITNESSES = 2
+"""Targets that answered over IPv6 which are remembered: one of them is another than the target in question."""
 _ACCUSED = frozenset({Status.BLOCKED, Status.THROTTLED})
 
 
@@ -51,11 +53,14 @@ class RoundWitness:
 
     def add(self, verdict: Verdict) -> list[Verdict]:
         """Add a verdict; return those that can be reported now, among them withheld ones."""
-        self._verified |= set(_verified_sites(verdict))
+        if not self._is_vouched:
+            self._verified |= set(_verified_sites(verdict))
         for stranger in _strangers(verdict):
             self._answered.setdefault(stranger, set()).add(_site(verdict))
-        if _answered_over_ipv6(verdict):
+        if len(self._ipv6) < _WITNESSES and _answered_over_ipv6(verdict):
             self._ipv6.add(verdict.target)
+        if not self._withheld and verdict.status is Status.REACHABLE:
+            return [verdict]
         waiting, self._withheld = [*self._withheld, verdict], []
         ready: list[Verdict] = []
         for one in map(self._with_ipv6, waiting):

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -40,7 +40,8 @@ from probe.model.hop import subjects_of
 from probe.model.target import Target, TargetText
 from probe.model.verdict import ControlFacts, Vantage, Verdict
 from probe.session.concurrency import STOP_GRACE_SECONDS
-from probe.session.measurement import MeasurementContext, look_at_vantage, measure_target
+from probe.session.measurement import look_at_vantage, measure_target
+from probe.session.measurement_context import MeasurementContext
 from probe.session.measurement_run import MeasurementRun, Retests
 from probe.session.outages import OutageMemory
 from probe.session.recent_cuts import CutLog
@@ -221,7 +222,7 @@ class Session:
         await resolvers.survey()
         return resolvers.nat64_prefixes
 
-    async def measure(
+    def measure(
         self,
         text: str,
         target: Target,
@@ -229,7 +230,7 @@ class Session:
         attempt: int = 0,
         suspected: bool = False,
         release: Callable[[], None] | None = None,
-    ) -> Verdict:
+    ) -> Coroutine[Any, Any, Verdict]:
         """Measure one target, compared with the control, whatever the state of the vantage.
 
         Args:
@@ -240,7 +241,7 @@ class Session:
             release: called once only late DNS answers are awaited.
         """
         control = self._control.get(text)
-        return await measure_target(
+        return measure_target(
             text, target, self._context, control=control, attempt=attempt, suspected=suspected, release=release
         )
 

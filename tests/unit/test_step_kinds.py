@@ -23,7 +23,9 @@ PROBE = Path(perform.__file__).parents[1]
 KINDS = {kind.__name__ for kind in (*get_args(Step), *get_args(Observation))}
 AT_HOME = {"model", "plan", "judge"}
 """Packages in which a kind is at home; so is the module that performs it."""
-PERFORMERS = {"perform"} | {module.rpartition(".")[2] for module, _ in perform.PERFORMERS.values()}
+PERFORMERS = {"perform"} | {
+    module.rpartition(".")[2] for table in (perform.PERFORMERS, perform.BEGINNERS) for module, _ in table.values()
+}
 LISTED = {
     "collector/web/verdict_text.py": "the wording of the evidence page: mypy asks for a line of it",
     "agent/hit_list.py": "reads the connections of a range, as its plan asked for them",

@@ -101,3 +101,36 @@ async def test_a_loop_without_readers_has_no_poller(monkeypatch: pytest.MonkeyPa
     assert edge_poller() is None
     monkeypatch.undo()
     module._current.loop = None
+
+
+async def test_all_owners_are_told_in_one_turn_however_many_events_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel returns so many at once; what is left unread until later could pass for silence."""
+    monkeypatch.setattr(module, "MAX_EVENTS", 2)
+    pairs = [socket.socketpair() for _ in range(7)]
+    owners = [Owner(ours) for ours, _ in pairs]
+    for owner, (_, theirs) in zip(owners, pairs, strict=True):
+        poller().watch(owner)
+        theirs.send(b"arrived")
+    poller()._dispatch()
+
+    assert all(owner.told.is_set() for owner in owners)
+    for owner, pair in zip(owners, pairs, strict=True):
+        poller().forget(owner)
+        for end in pair:
+            end.close()
+
+
+async def test_a_new_owner_of_a_watched_socket_is_told_of_what_happens_from_then_on(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    """What the owner before it was told of is not told again."""
+    ours, theirs = pair
+    before, after = Owner(ours), Owner(ours)
+    poller().watch(before)
+    theirs.send(b"before")
+    await asyncio.wait_for(before.told.wait(), 5)
+    poller().take_over(after)
+    assert poller().owner(ours) is after
+    theirs.send(b"after")
+    await asyncio.wait_for(after.told.wait(), 5)
+    poller().forget(after)

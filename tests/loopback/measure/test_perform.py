@@ -85,6 +85,7 @@ async def test_an_exception_in_a_step_is_observed_and_the_others_go_on(
         raise KeyError("oops")
 
     monkeypatch.setitem(performing._loaded, performing.PERFORMERS[Handshake], broken)
+    monkeypatch.delitem(performing.BEGINNERS, Handshake)
     async with serving(silent) as port:
         plan = Script(Handshake(address="127.0.0.1", port=1, sni="lab.example"), connect(port))
         seen = await perform(plan, tools)

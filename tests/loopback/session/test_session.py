@@ -259,7 +259,7 @@ async def test_targets_share_the_trial_of_an_unrouted_address_over_passes(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each has it in its evidence. What fails needs none, and a re-test takes one of the last minute."""
-    monkeypatch.setattr("probe.session.measurement.unrouted_address", lambda _: "127.0.0.9")
+    monkeypatch.setattr("probe.session.measurement_context.unrouted_address", lambda _: "127.0.0.9")
     async with Session(settings(tmp_path), Clock()) as session:
         given = [(await session.measure(target, parse(target), attempt=attempt)) for attempt in (0, 0, 1)]
         session.prepare({})
@@ -276,7 +276,7 @@ async def test_a_relay_is_found_by_every_target_that_it_accepts(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The trial that was accepted is remembered, and is in the evidence of each."""
-    monkeypatch.setattr("probe.session.measurement.unrouted_address", lambda _: "127.0.0.1")
+    monkeypatch.setattr("probe.session.measurement_context.unrouted_address", lambda _: "127.0.0.1")
     async with Session(settings(tmp_path), Clock()) as session:
         given = [await session.measure(target, parse(target)) for _ in range(2)]
 
@@ -295,7 +295,7 @@ async def test_a_fault_of_ours_is_written_into_the_verdict_and_the_others_are_me
             raise ValueError("a fault")
         return ""
 
-    monkeypatch.setattr("probe.session.measurement.unrouted_address", broken)
+    monkeypatch.setattr("probe.session.measurement_context.unrouted_address", broken)
     async with Session(settings(tmp_path), Clock()) as session:
         verdicts = {v.target: v async for v in session.verdicts(parsed(target, CLOSED))}
 

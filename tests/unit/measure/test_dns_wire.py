@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.measure.dns_wire import DnsAnswer, MalformedDnsError, dns_question
+from probe.measure.dns_wire import DnsAnswer, MalformedDnsError, _Reader, dns_question
 from probe.model.failure import Failure
 from tests.unit.measure.cpu_time import MAX_CPU_SECONDS, cpu_seconds
 
@@ -309,3 +309,30 @@ def test_a_query_without_edns_has_no_additional_record() -> None:
     plain, usual = (dns.message.from_wire(ASKED.message(ID, edns=edns)) for edns in (False, True))
 
     assert (plain.edns, usual.edns, usual.payload) == (-1, 0, 1232)
+
+
+@given(
+    st.sampled_from(["A", "AAAA"]),
+    st.integers(1, 4),
+    st.binary(max_size=30),
+    st.lists(st.tuples(st.integers(0, 90), st.integers(0, 255)), max_size=2),
+)
+def test_plain_answers_are_decoded_as_all_others_are(
+    rrtype: str, count: int, cut: bytes, changes: list[tuple[int, int]]
+) -> None:
+    """Whatever octets are changed, added or missing, the shorter way leads to the same or is not taken."""
+    question = dns_question("www.example.org", rrtype)
+    size = 4 if rrtype == "A" else 16
+    record = b"\xc0\x0c" + question.wire[-4:] + struct.pack("!IH", 60, size)
+    records = b"".join(record + bytes([151, *range(number, number + size - 1)]) for number in range(count))
+    opt = b"\0\0\x29\x04\xd0" + bytes(6)
+    data = bytearray(struct.pack("!6H", 7, 0x8180, 1, count, 0, 1) + question.wire + records + opt)
+    for at, octet in changes:
+        data[at % len(data)] = octet
+    message = bytes(data[: len(data) - len(cut)]) if len(cut) % 2 else bytes(data) + cut
+    found = question._plain_answer(message)
+
+    if found is not None:
+        assert found == question._parse(_Reader(message))
+    if not changes and not cut:
+        assert found is not None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probe.measure import page_sample as module
 from probe.measure.page_charset import MAX_DECODED_BYTES
 from probe.measure.page_sample import (
     MAX_HEAD_NAMES,
@@ -146,3 +149,9 @@ def test_the_name_of_the_server_is_bounded_and_redacted() -> None:
     assert server_name(b"squid/3.5 (10.1.2.3)") == "squid/3.5 (…)"
     assert server_name(b"\x00x") == "?x"
     assert len(server_name(b"x y " * 100)) == MAX_SERVER_CHARACTERS
+
+
+@given(st.text(alphabet=st.one_of(st.sampled_from("a9.:-_+=% <>é…"), st.characters()), max_size=60))
+def test_half_an_address_at_the_end_of_a_text_is_left_out(text: str) -> None:
+    """As `str.rstrip` does, which is slow on a long run of letters."""
+    assert module._without_half_address(text) == text.rstrip(string.ascii_letters + string.digits + ".:-_+=%")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from unittest import mock
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -218,3 +222,35 @@ def test_the_canonical_form_of_a_long_target_is_a_target() -> None:
         assert t.is_too_long(longer)
         with pytest.raises(TargetError):
             t.parse(longer)
+
+
+NEVER = re.compile(r"(?!)")
+PLAIN = r"https?://[a-z0-9_.-]{1,40}(/[/A-Za-z0-9%:@!$&'()*+,;=~._-]{0,30})?"
+
+
+def read(text: str) -> t.Target | str:
+    """The target, or what is wrong with the text."""
+    try:
+        return t.parse.__wrapped__(text)
+    except TargetError as error:
+        return error.what
+
+
+@given(st.one_of(st.from_regex(PLAIN, fullmatch=True), st.from_regex(r"[a-z0-9_.-]{1,80}", fullmatch=True)))
+def test_plain_urls_and_names_are_read_as_all_others_are(text: str) -> None:
+    """Most targets are such, and have a shorter way to the same."""
+    with ExitStack() as stack:
+        for pattern in ("_PLAIN_URL", "_PLAIN_NAME"):
+            stack.enter_context(mock.patch.object(t, pattern, NEVER))
+        usual = read(text)
+
+    assert read(text) == usual
+
+
+@given(st.from_regex(r"https?://[A-Za-z0-9.-]{1,20}((:[0-9]{1,4})?/[a-z]{0,5}(\?[a-z]{0,5})?)?", fullmatch=True))
+def test_the_parts_of_a_url_are_those_of_the_standard_library(url: str) -> None:
+    """The target of a request has a path and, where there is one, a query."""
+    parts, known = t.url_parts(url), urlsplit(url)
+
+    assert (parts.scheme, parts.host, parts.port) == (known.scheme, known.hostname or "", known.port)
+    assert parts.target == (known.path or "/") + (f"?{known.query}" if known.query else "")

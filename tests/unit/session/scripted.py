@@ -6,10 +6,15 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from random import Random
 
+from probe.clock import Clock
+from probe.judge.anchor_content import classify
 from probe.judge.vantage import conclude
+from probe.measure.anchors import AnchorWatch
+from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.target import Target, TargetText, parse
 from probe.model.verdict import AnchorKind, AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
+from probe.session.measurement_context import MeasurementContext
 from probe.session.measurement_run import MeasurementRun, Retests
 from probe.session.pass_glances import RoundLooks
 from probe.session.vantage_gate import VantageGate
@@ -19,6 +24,13 @@ Outcome = tuple[Status, tuple[Cause, ...]]
 REACHABLE: Outcome = (Status.REACHABLE, ())
 INJECTED: Outcome = (Status.BLOCKED, (Cause.DNS_INJECTED,))
 SNI: Outcome = (Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI))
+
+
+def context(**more: object) -> MeasurementContext:
+    """Return a context without anchors."""
+    tools = Tools()
+    anchors = AnchorWatch((), (), tools, Clock(), classify=classify)
+    return MeasurementContext(tools=tools, anchors=anchors, **more)  # type: ignore[arg-type]
 
 
 class ScriptedVantage:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from probe.clock import Clock
 from probe.session import concurrency
-from probe.session.concurrency import Slot, finish_unless, pause, pause_until, run_bounded, stop_after
+from probe.session.concurrency import (
+    STARTS_PER_TURN,
+    Slot,
+    finish_unless,
+    pause,
+    pause_until,
+    run_bounded,
+    stop_after,
+)
 
 
 async def test_each_item_is_worked_on_once_and_no_more_at_once_than_allowed() -> None:
@@ -85,6 +94,27 @@ async def test_items_under_way_are_bounded_even_without_a_slot(monkeypatch: pyte
     await asyncio.wait_for(run_bounded(range(100), work, concurrency=1000), 5)
 
     assert (most, done) == (5, 100)
+
+
+async def test_other_tasks_run_while_many_items_begin() -> None:
+    """Thousands that begin in one turn of the event loop would keep it from reading what arrives."""
+    turn, begun = 0, Counter[int]()
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async def work(item: int, slot: Slot) -> None:
+        begun[turn] += 1
+
+    counting = asyncio.create_task(count_turns())
+    await run_bounded(range(5 * STARTS_PER_TURN), work, concurrency=10_000)
+    counting.cancel()
+
+    assert begun.total() == 5 * STARTS_PER_TURN
+    assert max(begun.values()) <= STARTS_PER_TURN
 
 
 async def test_items_are_drawn_only_as_slots_become_free() -> None:

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 import probe
 from probe import judge, plan
 from probe.clock import Clock
-from probe.judge.anchor_content import classify
 from probe.judge.vantage import conclude
 from probe.measure.anchors import AnchorWatch
 from probe.measure.tools import Tools
@@ -28,16 +27,17 @@ from probe.model.observation import Connection, Exchange, Observation, Resolutio
 from probe.model.packets import PacketTrace
 from probe.model.resolver import Trust
 from probe.model.target import Target, parse
-from probe.model.verdict import AnchorKind, AnchorLook, ControlFacts, Status, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorKind, AnchorLook, ControlFacts, Status, Vantage, Verdict
 from probe.plan.context import PlanContext
 from probe.plan.endpoint import RelayPlan
 from probe.plan.nowhere import NowherePlan
 from probe.plan.upload import UploadPlan
 from probe.session import measurement
-from probe.session.measurement import MeasurementContext, measure_target
+from probe.session.measurement import measure_target
 from probe.session.measurement_run import MeasurementRun
 from probe.session.vantage_gate import CLOSING_STATES, VantageGate
 from probe.session.working_names import WorkingNames
+from tests.unit.session.scripted import context
 from tests.unit.virtual_clock import VirtualClock
 
 NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
@@ -51,13 +51,6 @@ TARGETS = st.sampled_from(
         "203.0.113.0/24",
     ]
 )
-
-
-def context(**more: object) -> MeasurementContext:
-    """Return a context without anchors."""
-    tools = Tools()
-    anchors = AnchorWatch((), (), tools, Clock(), classify=classify)
-    return MeasurementContext(tools=tools, anchors=anchors, **more)  # type: ignore[arg-type]
 
 
 @given(TARGETS, st.text(max_size=2000), st.integers(0, 3), st.integers(0, 3))
@@ -321,28 +314,6 @@ def test_a_skipped_target_gets_a_verdict_that_judging_again_does_not_change(
     assert (verdict.status, verdict.vantage.state in CLOSING_STATES) == (Status.UNKNOWN, True)
     assert verdict.rule
     assert judge.again(verdict) == verdict
-
-
-def test_the_vantage_carries_the_notes_of_anchors_and_host() -> None:
-    outdated = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=NOON, outdated=True)
-
-    vantage = context(host_notes=("tunnel",), asn=64500, country="RU").vantage((outdated,))
-
-    assert vantage == Vantage(
-        state=VantageState.ONLINE, asn=64500, country="RU", anchors=(outdated,), notes=("clock_wrong", "tunnel")
-    )
-
-
-def test_broken_ipv6_is_not_tried_unless_it_is_all_there_is() -> None:
-    broken = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=NOON, ipv6_result="timeout")
-    both, six_alone = context(), context(families=frozenset({Family.IPV6}))
-    for each in (both, six_alone):
-        each.anchors._looks[broken.url, broken.kind] = (0.0, broken)
-        each.anchors._anchors.append((broken.url, broken.kind))
-
-    assert context().usable_families() == frozenset(Family)
-    assert both.usable_families() == {Family.IPV4}
-    assert six_alone.usable_families() == {Family.IPV6}
 
 
 def test_no_other_module_of_session_and_agent_catches_exception() -> None:
