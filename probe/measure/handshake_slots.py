@@ -10,7 +10,9 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 
+from probe.measure.failures import operation_error
 from probe.measure.step_deadlines import Deadline
+from probe.model.failure import Failure
 
 MAX_HANDSHAKES = 48
 """TLS handshakes in progress. With 48, none of 1,400 healthy ones was taken for dead on a host of a tenth the speed."""
@@ -19,6 +21,13 @@ SLOT_SECONDS = 0.3
 """Time after which a handshake without an answer counts as waiting and releases its slot. It is longer than nearly
 every round trip on land, and short enough that silent servers delay the others little: 48 / 0.3 s = 160 starts a
 second."""
+
+MAX_QUEUE_SECONDS = 3.0
+"""Time for which an established connection may wait for its slot before no further targets are begun."""
+
+MAX_WAIT_SECONDS = 8.0
+"""Time after which a connection that waited for its slot is not used. Servers close connections on which nothing comes
+(some after 10 s, nginx after 60), and the end of such a one would look like a filter's."""
 
 SPARE_FILES = 64
 """Files left for everything else: state, log, terminal, libraries."""
@@ -78,21 +87,45 @@ class Slots:
 
 
 class HandshakeSlot(Deadline):
-    """One slot of the handshakes in progress; released once, at the latest on leaving the `async with`."""
+    """One slot of the handshakes in progress; released once, at the latest on leaving the `async with`.
 
-    __slots__ = ("_held", "_slots")
+    Args:
+        slots: of the handshakes.
+        queue: the moments at which those that wait began to, in order.
+    """
 
-    def __init__(self, slots: Slots) -> None:
+    __slots__ = ("_held", "_queue", "_slots")
+
+    def __init__(self, slots: Slots, queue: deque[float]) -> None:
         super().__init__()
         self._slots = slots
+        self._queue = queue
         self._held = False
 
     async def __aenter__(self) -> HandshakeSlot:
         if not self._slots.try_acquire():
-            await self._slots.acquire()
+            await self._wait()
         self._held = True
         self.begin(asyncio.get_running_loop(), SLOT_SECONDS)
         return self
+
+    async def _wait(self) -> None:
+        """Wait for a slot.
+
+        Raises:
+            OperationError: for too long; the connection may be closed by now, and this host would be the reason.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._queue.append(began)
+        try:
+            await self._slots.acquire()
+        finally:
+            self._queue.remove(began)
+        waited = loop.time() - began
+        if waited > MAX_WAIT_SECONDS:
+            self._slots.release()
+            raise operation_error(Failure.LOCAL, f"this host was too busy to begin the handshake for {waited:.0f} s")
 
     async def __aexit__(self, *_: object) -> None:
         self.cancel()
@@ -120,10 +153,15 @@ class ConcurrencyLimits:
     def __init__(self, handshakes: int = MAX_HANDSHAKES, sockets: int = 0) -> None:
         self.sockets = Slots(sockets or max(16, open_files() - SPARE_FILES))
         self._handshakes = Slots(handshakes)
+        self._queue: deque[float] = deque()
 
     def handshake_slot(self) -> HandshakeSlot:
         """Return a slot to enter with `async with`."""
-        return HandshakeSlot(self._handshakes)
+        return HandshakeSlot(self._handshakes, self._queue)
+
+    def is_behind(self) -> bool:
+        """Whether established connections wait for so long that no further ones are to be opened."""
+        return bool(self._queue) and asyncio.get_running_loop().time() - self._queue[0] > MAX_QUEUE_SECONDS
 
 
 def open_files() -> int:

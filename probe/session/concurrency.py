@@ -23,6 +23,9 @@ that arrives is read, and the time-outs of the first would pass."""
 
 MAX_NAP_SECONDS = 60.0
 """Seconds after which a wait looks at the clock again: sleeping does not count the time of a suspended host."""
+BEHIND_POLL_SECONDS = 0.02
+"""Interval at which a host that cannot keep up is asked whether it can again."""
+
 STOP_GRACE_SECONDS = 25.0
 """Real seconds that work under way may take after a stop; service managers allow 90 before they kill."""
 
@@ -58,6 +61,7 @@ async def run_bounded(
     concurrency: int,
     stopping: asyncio.Event | None = None,
     grace: float = STOP_GRACE_SECONDS,
+    is_behind: Callable[[], bool] = lambda: False,
 ) -> None:
     """Work on each item. After a stop begin no further item, and cancel what is still under way when the grace is over.
 
@@ -67,13 +71,18 @@ async def run_bounded(
         concurrency: how many items hold a slot at once.
         stopping: set when no more items are to be begun.
         grace: real seconds that work under way may take after the stop.
+        is_behind: whether this host cannot keep up, so that no item is begun for now.
     """
     stopping = stopping or asyncio.Event()
-    await finish_within(_run_all(items, work, concurrency, stopping), stopping, grace)
+    await finish_within(_run_all(items, work, concurrency, stopping, is_behind), stopping, grace)
 
 
 async def _run_all(
-    items: Iterable[T], work: Callable[[T, Slot], Awaitable[None]], concurrency: int, stopping: asyncio.Event
+    items: Iterable[T],
+    work: Callable[[T, Slot], Awaitable[None]],
+    concurrency: int,
+    stopping: asyncio.Event,
+    is_behind: Callable[[], bool],
 ) -> None:
     slots = asyncio.Semaphore(min(concurrency, MAX_ITEMS_UNDER_WAY))
     memory = asyncio.Semaphore(MAX_ITEMS_UNDER_WAY)
@@ -90,6 +99,8 @@ async def _run_all(
         for number, item in enumerate(items, 1):
             if number % STARTS_PER_TURN == 0:
                 await asyncio.sleep(0)
+            while is_behind() and not stopping.is_set():  # noqa: ASYNC110 - what it waits for has no event
+                await asyncio.sleep(BEHIND_POLL_SECONDS)
             slot = Slot(slots)
             await memory.acquire()
             await slot.acquire()

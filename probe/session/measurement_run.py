@@ -85,6 +85,7 @@ class MeasurementRun:
         tries_suspects: whether such names are tried alone at the end. Where another process uses the same line, it
             may have cut it meanwhile.
         glances: of the pass; None where every target is looked at in full.
+        is_behind: whether this host cannot keep up with what is under way, so that no target is begun for now.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class MeasurementRun:
         memory: OutageMemory | None = None,
         tries_suspects: bool = True,
         glances: PassGlances | None = None,
+        is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
         self._measure = measure
         self._gate = gate
@@ -115,6 +117,7 @@ class MeasurementRun:
         self._outages = OutageTrials(memory or OutageMemory(), self._try_alone, self._until_back)
         self._deferred: dict[str, _Deferred] = {}
         self._glances = glances
+        self._is_behind = is_behind
         self._acquitted: list[TargetText] = []
         self._unread: asyncio.Queue[Verdict | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(MAX_UNREAD_VERDICTS)
@@ -153,7 +156,12 @@ class MeasurementRun:
 
     async def _run_all(self, targets: Iterable[TargetText]) -> None:
         await run_bounded(
-            targets, self._run_target, concurrency=self._concurrency, stopping=self._stopping, grace=self._grace
+            targets,
+            self._run_target,
+            concurrency=self._concurrency,
+            stopping=self._stopping,
+            grace=self._grace,
+            is_behind=self._is_behind,
         )
 
     async def _glance(self, glances: PassGlances, targets: Iterable[TargetText]) -> Iterable[TargetText]:

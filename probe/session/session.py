@@ -282,6 +282,7 @@ class Session:
             memory=self._memory,
             tries_suspects=tries_suspects,
             glances=None if looks is None else self._glances(looks),
+            is_behind=self._tools.concurrency.is_behind,
         )
         return run.verdicts(_ordered(targets, shuffle, self._cuts.silencing_names))
 

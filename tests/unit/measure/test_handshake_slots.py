@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from probe.measure import handshake_slots
+from probe.measure.failures import OperationError
 from probe.measure.handshake_slots import ConcurrencyLimits, Slots, open_files
+from probe.model.failure import Failure
 
 
 async def test_a_slot_is_released_once() -> None:
@@ -67,3 +71,36 @@ async def test_a_slot_that_came_to_a_cancelled_task_goes_to_the_next() -> None:
     assert late.cancelled()
     slots.release()
     assert slots.free == 1
+
+
+async def test_a_host_is_behind_while_the_first_of_the_queue_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No further connections are to be opened then: servers would close them before their handshakes begin."""
+    monkeypatch.setattr(handshake_slots, "MAX_QUEUE_SECONDS", 0.0)
+    limits = ConcurrencyLimits(handshakes=1)
+    async with limits.handshake_slot() as held:
+        assert not limits.is_behind()
+        waiting = asyncio.create_task(limits.handshake_slot().__aenter__())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        assert limits.is_behind()
+        held.release()
+        (await waiting).release()
+
+    assert not limits.is_behind()
+    assert limits._handshakes.free == 1
+
+
+async def test_a_connection_that_waited_for_too_long_is_this_hosts_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end would look like a filter's; the slot goes to the next."""
+    monkeypatch.setattr(handshake_slots, "MAX_WAIT_SECONDS", -1.0)
+    limits = ConcurrencyLimits(handshakes=1)
+    async with limits.handshake_slot() as held:
+        waiting = asyncio.create_task(limits.handshake_slot().__aenter__())
+        await asyncio.sleep(0)
+        held.release()
+        with pytest.raises(OperationError) as raised:
+            await waiting
+
+    assert raised.value.info.failure is Failure.LOCAL
+    assert limits._handshakes.free == 1
+    assert not limits.is_behind()

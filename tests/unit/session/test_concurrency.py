@@ -117,6 +117,29 @@ async def test_other_tasks_run_while_many_items_begin() -> None:
     assert max(begun.values()) <= STARTS_PER_TURN
 
 
+async def test_no_item_begins_while_the_host_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is under way ends first; a stop ends the wait."""
+    monkeypatch.setattr(concurrency, "BEHIND_POLL_SECONDS", 0.0)
+    asked = done = 0
+
+    def is_behind() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked % 3 > 0
+
+    async def work(item: int, slot: Slot) -> None:
+        nonlocal done
+        done += 1
+
+    await run_bounded(range(20), work, concurrency=100, is_behind=is_behind)
+    assert (asked, done) == (60, 20)
+
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.01, stopping.set)
+    await asyncio.wait_for(run_bounded(range(20), work, concurrency=100, stopping=stopping, is_behind=lambda: True), 5)
+    assert done == 20
+
+
 async def test_items_are_drawn_only_as_slots_become_free() -> None:
     drawn: list[int] = []
 
