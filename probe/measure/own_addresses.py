@@ -26,6 +26,8 @@ MIN_BASE64_CHARACTERS = 8
 _SEPARATORS = ("-", "_", "%2e", "%252e")
 _OF_SERVERS = frozenset({"address", "addresses", "resolver"})
 """Fields that name a server's address."""
+_OF_OTHERS = ("detail", "certificate", "aliases", "title", "location", "sample", "server", "headers", "head")
+"""Fields that hold what somebody else has written. Without any of them, an observation is not searched."""
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
@@ -50,8 +52,8 @@ class OwnAddresses:
         """
         if not self._forms:
             return records
-        encoded = msgspec.json.encode(records)
-        if not self._found_in(encoded):
+        said = [record for record in records if any(getattr(record, name, None) for name in _OF_OTHERS)]
+        if not said or not self._found_in(msgspec.json.encode(said)):
             return records
         measured = {getattr(record, "address", "") for record in records}
         pattern = self._pattern(address for address in self._forms if address not in measured)
