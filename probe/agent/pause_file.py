@@ -7,6 +7,7 @@ daemon looks every `POLL_SECONDS`; a pause ends its round at once and unstored, 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -55,6 +56,8 @@ def write_pause(folder: Path, pause: Pause) -> None:
         StorageError: the file cannot be written.
     """
     write_private_file(folder / PAUSE_FILE, msgspec.json.encode(pause) + b"\n")
+    with suppress(OSError):  # the agent may run as another user than whoever pauses it
+        (folder / PAUSE_FILE).chmod(0o644)
 
 
 def end_pause(folder: Path) -> bool:

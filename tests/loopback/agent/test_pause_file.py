@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def test_a_pause_is_in_force_until_its_end(tmp_path: Path) -> None:
 
     assert read_pause(tmp_path, NOON) == Pause(since=NOON, until=NOON + timedelta(hours=8))
     assert read_pause(tmp_path, NOON + timedelta(hours=8)) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file modes are of POSIX")
+def test_an_agent_of_another_user_can_read_when_the_pause_ends(tmp_path: Path) -> None:
+    """Root pauses the service; the folder lets nobody but the agent in."""
+    write_pause(tmp_path, Pause(since=NOON))
+
+    assert (tmp_path / PAUSE_FILE).stat().st_mode & 0o777 == 0o644
 
 
 def test_a_pause_without_an_end_lasts_until_it_is_ended(tmp_path: Path) -> None:
