@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -28,6 +29,9 @@ from probe.formats.batch import RoundReport
 from probe.model.verdict import Status
 from probe.settings import Settings
 from probe.traffic_account import TrafficRecord
+
+SPANS_PATH = "/api/v1/spans"
+"""Where a collector publishes what vantages reported."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,12 +89,14 @@ class VantageIdentity(msgspec.Struct, frozen=True, kw_only=True):
         collector: its origin.
         key: whether the key that signs is there.
         name: public name of this vantage in its network; empty where the collector has not said it.
+        page: where the collector publishes what this vantage reported; empty without a name.
     """
 
     agent: str
     collector: str
     key: bool
     name: str = ""
+    page: str = ""
 
 
 class FurtherQueue(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,8 +271,14 @@ def _identity(folder: Path, notes: dict[str, Any]) -> VantageIdentity | None:
         return None
     told = notes.get("vantage")
     name = told.get(enrolment.origin, "") if isinstance(told, dict) else ""
-    key = (folder / KEY_FILE).is_file()
-    return VantageIdentity(agent=enrolment.agent, collector=enrolment.origin, key=key, name=str(name))
+    page = f"{enrolment.origin}{SPANS_PATH}?vantage={quote(str(name))}" if name else ""
+    return VantageIdentity(
+        agent=enrolment.agent,
+        collector=enrolment.origin,
+        key=(folder / KEY_FILE).is_file(),
+        name=str(name),
+        page=page,
+    )
 
 
 def _noted(value: Any, kind: type[Any]) -> Any:

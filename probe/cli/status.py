@@ -141,6 +141,8 @@ def _report_lines(found: AgentStatus) -> Iterator[str]:
         yield _("Collector: {collector}; public name of this vantage: {name}; id: {agent}").format(
             collector=vantage.collector, name=name, agent=vantage.agent
         )
+        if vantage.page:
+            yield _("What it publishes of this vantage: {page}").format(page=vantage.page)
     yield from (f"{one.collector}: {_queue_line(one.queue)}" for one in found.further)
 
 

@@ -180,16 +180,42 @@ def first_looks(session: StoreSession, service: str) -> dict[Network, datetime]:
     return {Network(asn=asn, country=cc): from_ms(start) for asn, cc, start in found}
 
 
-def spans(session: StoreSession, target: str, since: int, limit: int) -> list[Span]:
-    """Spans that had not ended before a moment, newest first; of one target, or of all when it is empty."""
+class VantageKey(msgspec.Struct, frozen=True):
+    """A vantage as its public name is made of it: an agent in one network."""
+
+    agent: str
+    network: Network
+
+
+def spans(session: StoreSession, target: str, since: int, limit: int, vantage: VantageKey | None = None) -> list[Span]:
+    """Spans that had not ended before a moment, newest first.
+
+    Args:
+        session: of the database.
+        target: its text; of all targets when it is empty.
+        since: in milliseconds.
+        limit: the most spans to return.
+        vantage: only spans of this one; None for all.
+    """
     chosen = "target.text = ? AND" if target else "? = '' AND"
+    place: tuple[str | int, ...] = ()
+    if vantage is not None:
+        chosen += " agent.id = ? AND network.asn = ? AND network.cc = ? AND"
+        place = (vantage.agent, vantage.network.asn, vantage.network.country)
     found = session.rows(
         f"{_SPAN} WHERE {chosen} (span.stop IS NULL OR span.stop >= ?) ORDER BY span.start DESC LIMIT ?",
-        target,
-        since,
-        limit,
+        *(target, *place, since, limit),
     )
     return [_span(row) for row in found]
+
+
+def vantages(session: StoreSession) -> list[VantageKey]:
+    """Every agent with every network that it has reported from."""
+    found = session.rows(
+        "SELECT DISTINCT agent.id, network.asn, network.cc FROM presence JOIN agent ON agent.no = presence.agent"
+        " JOIN network ON network.no = presence.network"
+    )
+    return [VantageKey(agent, Network(asn=asn, country=cc)) for agent, asn, cc in found]
 
 
 def open_spans(session: StoreSession) -> list[Span]:

@@ -9,7 +9,8 @@ import msgspec
 from aiohttp import web
 
 from probe.collector.state import STATE, Collector, public_name
-from probe.collector.store import events, from_ms, history, to_ms
+from probe.collector.store import StoreSession, events, from_ms, history, to_ms
+from probe.collector.store.history import VantageKey
 from probe.collector.web.board_view import BoardCell, ServiceRow
 from probe.collector.web.event_view import event_view, evidence
 from probe.collector.web.html_pages import BOARD
@@ -62,7 +63,14 @@ async def get_spans(request: web.Request) -> web.Response:
     collector = request.app[STATE]
     query = SpansQuery.of(request.query)
     since = _since(query.since, collector)
-    found = await collector.store.read(lambda session: history.spans(session, query.target, since, query.limit))
+
+    def chosen(session: StoreSession) -> list[Span]:
+        named = _vantage(session, query.vantage, collector.secret) if query.vantage else None
+        if query.vantage and named is None:
+            return []
+        return history.spans(session, query.target, since, query.limit, named)
+
+    found = await collector.store.read(chosen)
     return json_response({"time": collector.clock.now(), "spans": [_span(span, collector.secret) for span in found]})
 
 
@@ -115,6 +123,12 @@ def _span(span: Span, secret: bytes) -> _PublicSpan:
         evidence=span.evidence,
         before_watch=span.before_watch,
     )
+
+
+def _vantage(session: StoreSession, name: str, secret: bytes) -> VantageKey | None:
+    """The vantage with this public name; None when none has reported."""
+    found = (one for one in history.vantages(session) if public_name(secret, one.agent, one.network) == name)
+    return next(found, None)
 
 
 def _since(moment: datetime | None, collector: Collector) -> int:

@@ -60,11 +60,13 @@ class SpansQuery:
 
     Attributes:
         target: only spans of this target; empty for all.
+        vantage: only spans of the vantage with this public name; empty for all.
         since: only spans that lasted at or after it; None for the endpoint's default.
         limit: the most spans to answer with.
     """
 
     target: str
+    vantage: str
     since: datetime | None
     limit: int
 
@@ -75,7 +77,8 @@ class SpansQuery:
         Raises:
             ApiError: status 400; a value breaks its rule.
         """
-        return cls(text(query, "target"), moment(query, "since"), integer(query, "limit", MAX_RECORDS, 1, MAX_RECORDS))
+        limit = integer(query, "limit", MAX_RECORDS, 1, MAX_RECORDS)
+        return cls(text(query, "target"), text(query, "vantage"), moment(query, "since"), limit)
 
 
 @dataclass(frozen=True, slots=True)

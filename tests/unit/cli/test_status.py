@@ -158,7 +158,9 @@ def test_a_sign_of_life_is_late_after_three_intervals_and_wrong_when_dated_a_min
 
 def test_the_public_name_and_the_queue_are_shown() -> None:
     known = changed(
-        vantage=VantageIdentity(agent="a1", collector="https://c.example", key=True, name="abcd2345"),
+        vantage=VantageIdentity(
+            agent="a1", collector="https://c.example", key=True, name="abcd2345", page="https://c.example/p"
+        ),
         queue=Queue(batches=3, bytes=12_000, sent=NOW),
     )
 
@@ -166,6 +168,7 @@ def test_the_public_name_and_the_queue_are_shown() -> None:
 
     assert "Reports: 3 wait (12 kB on disk); last taken 2026-10-01 12:00 UTC." in lines
     assert "Collector: https://c.example; public name of this vantage: abcd2345; id: a1" in lines
+    assert "What it publishes of this vantage: https://c.example/p" in lines
 
 
 def test_the_command_prints_json_with_the_problems(

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from probe.formats.batch import MAX_BYTES, MAX_CHANGES, encode
+from probe.model.event import Network
 from probe.model.verdict import Cause, Status, Verdict
 from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds, settled
@@ -44,6 +45,26 @@ async def test_a_vantage_is_told_the_public_name_that_pages_show(server: Server,
     (span,) = json.loads((await server.get("/api/v1/spans"))[1])["spans"]
     assert first[1]["vantage"] == again[1]["vantage"] == span["vantage"]
     assert "vantage" not in other[1]
+
+
+async def test_the_spans_of_one_vantage_are_found_by_its_public_name(server: Server, enrolled: Enrolled) -> None:
+    """A vantage that moved has another name there."""
+    one, two = await enrolled(), await enrolled()
+    names = []
+    for hours, (agent, asn, target) in enumerate(((one, 64500, "a"), (two, 64500, "b"), (one, 64501, "c"))):
+        agent.network, start = Network(asn=asn, country="RU"), NOW - timedelta(hours=5 - hours)
+        batch = agent.batch(rounds=rounds(start, 1), settled=(settled(f"https://{target}.example/", start),))
+        names.append((await agent.post(server.http, batch))[1]["vantage"])
+
+    found = [json.loads((await server.get(f"/api/v1/spans?vantage={name}"))[1])["spans"] for name in names]
+    nobody = json.loads((await server.get("/api/v1/spans?vantage=aaaaaaaa"))[1])["spans"]
+
+    assert [[span["target"] for span in spans] for spans in found] == [
+        ["https://a.example/"],
+        ["https://b.example/"],
+        ["https://c.example/"],
+    ]
+    assert nobody == []
 
 
 async def test_a_gap_is_answered_with_the_number_that_is_expected(server: Server, enrolled: Enrolled) -> None:

@@ -167,16 +167,16 @@ def test_absent_and_empty_parameters_have_their_defaults() -> None:
     """And unknown ones are ignored."""
     for given in (MultiDict[str](), MultiDict(since="", open="", limit="", target="", cc="", s="", other="x" * 9000)):
         assert EventsQuery.of(given) == EventsQuery(None, False, MAX_RECORDS)
-        assert SpansQuery.of(given) == SpansQuery("", None, MAX_RECORDS)
+        assert SpansQuery.of(given) == SpansQuery("", "", None, MAX_RECORDS)
         assert FeedQuery.of(given) == FeedQuery("", "")
 
 
 def test_every_parameter_of_every_endpoint_reaches_its_record() -> None:
     """By its name on the wire."""
-    given = MultiDict(since="2017-05-04T12:00:00Z", open="1", limit="7", target="t", cc="RU", s="wechat")
+    given = MultiDict(since="2017-05-04T12:00:00Z", open="1", limit="7", target="t", vantage="v", cc="RU", s="wechat")
 
     assert EventsQuery.of(given) == EventsQuery(NOON, True, 7)
-    assert SpansQuery.of(given) == SpansQuery("t", NOON, 7)
+    assert SpansQuery.of(given) == SpansQuery("t", "v", NOON, 7)
     assert FeedQuery.of(given) == FeedQuery("RU", "wechat")
 
 
