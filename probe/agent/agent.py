@@ -25,7 +25,7 @@ from probe.agent.cost import Cost, anchors_of_round
 from probe.agent.identity import read_enrolment, write_private_file
 from probe.agent.look_book import LookBook, look_terms
 from probe.agent.outbox import AgentState, LastReport, Outbox
-from probe.agent.round import RoundResult, RoundTerms, measure_round
+from probe.agent.round import RoundResult, RoundTerms, log_result, measure_round, with_costs
 from probe.agent.round_choice import RoundChoice, TargetRanks, affordable, choose
 from probe.agent.scheduler import due
 from probe.agent.timetable import timetable_of
@@ -33,7 +33,7 @@ from probe.agent.watchlist import Watchlist
 from probe.clock import Clock, ClockJumps
 from probe.detect.detector import Detector
 from probe.errors import RecordError
-from probe.formats.batch import Batch, RoundReport
+from probe.formats.batch import Batch
 from probe.model.event import Network
 from probe.model.target import RangeTarget, TargetText
 from probe.model.verdict import ControlFacts, Status, VantageState
@@ -170,14 +170,14 @@ class Agent:
         seconds = min(self.settings.agent.round_limit or inf, self.timetable.seconds_left(start))
         async with stop_after(self.context.clock, seconds, self.context.stopping) as ending:
             result = await measure_round(choice.targets, session, self._detector, self._terms(choice, ending))
-        result.report = _with_costs(result.report, session, choice.left_out)
+        result.report = with_costs(result.report, session.bytes_read, session.connections_refused, choice.left_out)
         changes = (transition for transition, _ in result.changes)
         result.services = services.service_transitions(changes, self._watchlist.services, self._detector.settled)
         watched = frozenset(text for text, _ in self._watchlist.targets)
         book = book.after_round(result.looked, choice.looks, watched, self._look_terms, self.context.random)
         book = msgspec.structs.replace(book, anchors=session.anchor_memory(), relays=session.relays.findings)
         self._store(result, book, watched, traffic_budget.ahead(used, self.account.used_today()))
-        _log_result(result, len(choice.looks.glance) - choice.looks.differing)
+        log_result(result, len(choice.looks.glance) - choice.looks.differing)
         return result
 
     def _correct_times(self) -> None:
@@ -369,29 +369,3 @@ class Agent:
         """Whether nothing is to be sent now: quiet hours, or so shortly before that nothing is begun."""
         now = self.context.clock.now()
         return self.timetable.allowed(now) > now
-
-
-def _with_costs(report: RoundReport, session: Session, left_out: int) -> RoundReport:
-    refused = session.connections_refused
-    if refused:
-        log.warning("%d connections were left out: a traffic budget was spent", refused)
-    if left_out:
-        log.warning("%d targets were left out of this round for the traffic budget", left_out)
-    targets = report.targets + left_out
-    return msgspec.structs.replace(report, targets=targets, bytes=session.bytes_read, refused=refused)
-
-
-def _log_result(result: RoundResult, glanced: int) -> None:
-    """Log numbers; names of targets at DEBUG alone, since a journal is read by others than the volunteer."""
-    report = result.report
-    log.info(
-        "round state=%s targets=%d measured=%d glanced=%d changes=%d first_sights=%d seconds=%.1f",
-        *(report.state, report.targets, report.measured, glanced, len(result.changes), len(result.first_sights)),
-        report.seconds,
-    )
-    for found, _ in result.first_sights:
-        causes = ", ".join(found.causes) or "no cause"
-        log.debug("%s %s since before the first look at %s: %s", found.target, found.status, found.since, causes)
-    for one in result.services:
-        numbers = one.evidence["targets"], one.evidence["of"]
-        log.debug("%s %s -> %s at %d of %d targets", one.target, one.before, one.after, *numbers)

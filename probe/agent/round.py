@@ -8,6 +8,7 @@ time, so that replaying them gives the transitions that the agent reported.
 from __future__ import annotations
 
 import asyncio
+import logging
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
@@ -16,6 +17,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Protocol
+
+import msgspec
 
 from probe.clock import Clock
 from probe.detect.detector import Detector
@@ -36,6 +39,8 @@ from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Status, Vantage, VantageState, Verdict
 from probe.session.measurement_run import Retests
 from probe.session.pass_glances import RoundLooks
+
+log = logging.getLogger(__name__)
 
 MIN_FIRST_SIGHT_RETESTS = 100
 FIRST_SIGHT_RETEST_SHARE = 0.1
@@ -279,3 +284,36 @@ def _supporting(target: str, status: str, verdicts: Sequence[Verdict]) -> Verdic
     agreeing = [verdict for verdict in own if verdict.status == status]
     candidates = agreeing or own
     return candidates[-1] if candidates else None
+
+
+def with_costs(report: RoundReport, bytes_read: int, refused: int, left_out: int) -> RoundReport:
+    """The report of a round with its traffic; warns of what a traffic budget did not allow.
+
+    Args:
+        report: without them.
+        bytes_read: from all connections.
+        refused: connections that were not begun.
+        left_out: due targets that the round did not look at.
+    """
+    if refused:
+        log.warning("%d connections were left out: a traffic budget was spent", refused)
+    if left_out:
+        log.warning("%d targets were left out of this round for the traffic budget", left_out)
+    targets = report.targets + left_out
+    return msgspec.structs.replace(report, targets=targets, bytes=bytes_read, refused=refused)
+
+
+def log_result(result: RoundResult, glanced: int) -> None:
+    """Log numbers; names of targets at DEBUG alone, since a journal is read by others than the volunteer."""
+    report = result.report
+    log.info(
+        "round state=%s targets=%d measured=%d glanced=%d changes=%d first_sights=%d seconds=%.1f",
+        *(report.state, report.targets, report.measured, glanced, len(result.changes), len(result.first_sights)),
+        report.seconds,
+    )
+    for found, _ in result.first_sights:
+        causes = ", ".join(found.causes) or "no cause"
+        log.debug("%s %s since before the first look at %s: %s", found.target, found.status, found.since, causes)
+    for one in result.services:
+        numbers = one.evidence["targets"], one.evidence["of"]
+        log.debug("%s %s -> %s at %d of %d targets", one.target, one.before, one.after, *numbers)

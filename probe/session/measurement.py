@@ -23,7 +23,7 @@ from probe.measure.tools import random_name
 from probe.model.hop import Purpose, subjects_of
 from probe.model.observation import Observation
 from probe.model.target import RangeTarget, Target, TcpTarget
-from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.context import PlanContext
 from probe.session.measurement_context import MeasurementContext, MeasurementPlan
 from probe.session.relay_trials import RelayWatch
@@ -55,15 +55,20 @@ _FAILING = frozenset({Status.BLOCKED, Status.THROTTLED, Status.UNREACHABLE})
 async def look_at_vantage(context: MeasurementContext, earliest: float) -> Vantage:
     """The vantage by the latest look at the anchors if it began at `earliest` or later, else by a new look.
 
-    A fault of the program while looking counts as `online`; each failing target looks again.
+    A fault of the program counts as `online`. Without a budget for the look, failures prove as little as in a doubt.
 
     Args:
         context: has the anchors.
         earliest: seconds of the monotonic clock.
     """
+    refused = context.tools.pace.budget.refused
     try:
         return context.vantage(await context.anchors.fresh(earliest))
     except Exception:
+        if context.tools.pace.budget.refused != refused:
+            log.warning("the anchors were not looked at: a traffic budget is spent")
+            vantage = context.vantage(())
+            return replace(vantage, notes=tuple(sorted({*vantage.notes, VantageNote.ANCHORS_DISAGREE})))
         log.exception("fault in looking at the anchors")
         return context.vantage(())
 

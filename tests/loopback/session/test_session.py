@@ -23,7 +23,7 @@ from probe.model.address import Family
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.target import TargetText, parse
-from probe.model.verdict import AnchorKind, AnchorLook, ControlFacts, Status, VantageState, Verdict
+from probe.model.verdict import AnchorKind, AnchorLook, ControlFacts, Status, VantageNote, VantageState, Verdict
 from probe.session.measurement_run import Retests
 from probe.session.session import Session
 from probe.settings import Settings
@@ -106,6 +106,19 @@ async def test_connections_beyond_the_limit_are_left_out_until_the_next_pass(tar
     assert verdicts[1].rule == "host.no_way"
     assert refused > 0
     assert session.connections_refused == 0
+
+
+async def test_where_the_budget_leaves_no_look_at_the_anchors_a_failure_proves_nothing(
+    target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where anchors disagree: nobody knows whether the line works."""
+    chosen = measuring(tmp_path, round_connections=1, anchors=[target.replace("tcp://", "http://") + "/"])
+    async with Session(chosen, Clock(), limit_traffic=True) as session:
+        await session.measure(target, parse(target))
+        vantage = await session.look()
+
+    assert (vantage.state, vantage.notes) == (VantageState.ONLINE, (VantageNote.ANCHORS_DISAGREE,))
+    assert "the anchors were not looked at: a traffic budget is spent" in caplog.text
 
 
 async def test_traffic_is_not_limited_unless_asked_for(target: str, tmp_path: Path) -> None:
