@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
@@ -32,10 +33,11 @@ def write_settings(folder: Path, *targets: str, consent: bool = False) -> Path:
 
 @contextmanager
 def served(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A collector with a control; gives its process and the URL of its board."""
+    """A collector; gives its process and the URL of its board."""
+    listening = () if "--listen" in words else ("--listen", "127.0.0.1:0")
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            command("collector", "serve", "--db", str(folder / "c.db"), "--listen", "127.0.0.1:0", "--control", *words),
+            command("collector", "serve", "--db", str(folder / "c.db"), *listening, *words),
             env=environment(),
             stdout=subprocess.PIPE,
             stderr=log,
@@ -100,7 +102,10 @@ def test_options_of_the_control_without_it_are_refused(words: list[str], tmp_pat
 def test_the_collector_serves_its_own_control_and_ends_with_0_at_sigterm(tmp_path: Path) -> None:
     with (
         port() as target,
-        served(tmp_path, "--accept-risks", "--config", str(write_settings(tmp_path, target))) as (process, page),
+        served(tmp_path, "--control", "--accept-risks", "--config", str(write_settings(tmp_path, target))) as (
+            process,
+            page,
+        ),
     ):
         lines = fetch_until(f"{page}api/v1/control", target)
         ready = json.loads(fetch(f"{page}readyz"))
@@ -117,7 +122,7 @@ def test_a_control_whose_rounds_fail_leaves_the_collector_ready(tmp_path: Path) 
     """Its list disappears, its disk fills: agents must still be able to deliver. The failure shows in the metrics."""
     with (
         port() as target,
-        served(tmp_path, "--config", str(write_settings(tmp_path, target, consent=True))) as (_, page),
+        served(tmp_path, "--control", "--config", str(write_settings(tmp_path, target, consent=True))) as (_, page),
     ):
         fetch_until(f"{page}api/v1/control", target)
         with closing(sqlite3.connect(tmp_path / "c.db.control" / "state.sqlite")) as state:
@@ -127,3 +132,25 @@ def test_a_control_whose_rounds_fail_leaves_the_collector_ready(tmp_path: Path) 
 
     assert (ready["status"], ready["tasks"]["control"]) == ("ready", "failing")
     assert "control failed 1 times in a row" in (tmp_path / "log").read_text()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_collector_takes_over_the_control_of_another(tmp_path: Path) -> None:
+    """The first serves under the URL that its listing is signed for."""
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    listen = f"127.0.0.1:{free_port()}"
+    with port() as target, served(
+        *(folders[0], "--control", "--accept-risks", "--listen", listen),
+        *("--config", str(write_settings(tmp_path, target))),
+    ) as (_, first):  # fmt: skip
+        fetch_until(f"{first}api/v1/control", target)
+        with served(folders[1], "--trust-control", f"http://{listen}") as (_, second):
+            assert json.loads(fetch_until(f"{second}api/v1/control", target))["target"] == target
+            assert json.loads(fetch(f"{second}readyz"))["tasks"][f"control of http://{listen}"] == "running"
