@@ -42,7 +42,7 @@ include-system-site-packages = false
 """
 DOCUMENTS = ("README.md", "docs/volunteers.md", "docs/install.md", "docs/threat-model.md")
 UNITS = ("probe-agent.service", "probe-agent-once.service", "probe-agent-once.timer", "probe-collector.service")
-EXAMPLES = ("deploy/systemd/packets.conf", "deploy/cron/probe")
+EXAMPLES = ("deploy/systemd/packets.conf", "deploy/systemd/control.conf", "deploy/cron/probe")
 RECORDS = {"RECORD", "WHEEL", "INSTALLER", "top_level.txt", "entry_points.txt"}
 """Files of a wheel's `dist-info` that only installers read."""
 SOURCES = (".pyx", ".pxd", ".pyi", ".c", ".h", ".po")

@@ -177,7 +177,8 @@ def cron_line(config: Path) -> str:
 def systemd_commands() -> list[list[str]]:
     """The commands that start the service now and at each start of the host."""
     if is_root():
-        return [["systemctl", "enable", "--now", UNIT]]
+        # Restarted, because it may run with the settings of before.
+        return [["systemctl", "enable", UNIT], ["systemctl", "restart", UNIT]]
     return [
         ["systemctl", "--user", "daemon-reload"],
         ["systemctl", "--user", "enable", UNIT],

@@ -109,6 +109,17 @@ wait_for python3 -c 'import urllib.request as r; r.urlopen("http://127.0.0.1:801
 show probe-collector.service ActiveState
 confinement "$(show probe-collector.service MainPID)"
 
+part control
+printf '[agent]\nconsent = true\n' > /etc/probe/control.toml
+settings /etc/probe/targets.csv >> /etc/probe/control.toml
+install -D -m 644 /usr/share/doc/reachability-probe/examples/control.conf \
+    /etc/systemd/system/probe-collector.service.d/control.conf
+systemctl daemon-reload
+systemctl restart probe-collector.service
+wait_for python3 -c 'import urllib.request as r; r.urlopen("http://127.0.0.1:8017/readyz")'
+wait_for logged probe-collector 'round state=online'
+show probe-collector.service ActiveState
+
 part user
 user=$(id -u volunteer)
 systemctl start "user@$user.service"

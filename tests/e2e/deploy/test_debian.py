@@ -158,6 +158,11 @@ def test_timer_and_cron_do_rounds(report: Mapping[str, list[str]]) -> None:
     assert report["cron"] == ["exit status 0"]
 
 
+def test_a_collector_measures_as_a_control_with_its_drop_in(report: Mapping[str, list[str]]) -> None:
+    """The control does a round under the sandbox."""
+    assert report["control"] == ["active"]
+
+
 def test_a_user_runs_the_agent_without_root(report: Mapping[str, list[str]]) -> None:
     """Its state lies where the commands of the user look for it."""
     assert report["user"][-1] == "drwx------ volunteer"

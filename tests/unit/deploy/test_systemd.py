@@ -23,6 +23,7 @@ EXPOSURE = {name: 1.5 if name in SYSTEM_SERVICES else 2.0 for name in SERVICES}
 def test_every_service_and_the_timer_exist() -> None:
     """The tests below cannot pass because units are missing."""
     assert {path.relative_to(UNITS).as_posix() for path in UNITS.rglob("*") if path.is_file()} == {
+        "control.conf",
         "packets.conf",
         "preset",
         "probe-agent-once.service",
@@ -144,6 +145,26 @@ def test_the_drop_in_adds_one_capability_and_little_else(tmp_path: Path) -> None
         "AmbientCapabilities=CAP_NET_RAW",
         "CapabilityBoundingSet=CAP_NET_RAW",
     ]
+
+
+def test_the_drop_in_for_a_control_is_valid(tmp_path: Path) -> None:
+    """With it `systemd-analyze` accepts the collector's unit; it takes the one limit away that forbids to measure."""
+    analyze = required.command("systemd-analyze")
+    unit = tmp_path / "probe-collector.service"
+    unit.write_text((UNITS / unit.name).read_text().replace("/usr/bin/probe", sys.executable))
+    folder = tmp_path / f"{unit.name}.d"
+    folder.mkdir()
+    text = (UNITS / "control.conf").read_text()
+    (folder / "control.conf").write_text(text.replace("/usr/bin/probe", sys.executable))
+
+    verified = subprocess.run(
+        [analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False, timeout=60
+    )
+    (words,) = re.findall(r"(?m)^ExecStart=(.+)$", text)
+    (usual,) = re.findall(r"(?m)^ExecStart=(.+)$", (UNITS / unit.name).read_text())
+
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert words.removesuffix(" --control --config /etc/probe/control.toml") == usual
 
 
 def _merged(unit: str, drop_in: str) -> str:
