@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -117,6 +117,24 @@ async def test_a_healthy_target_is_looked_at_in_full_once_and_then_glanced_at(tm
         assert len(msgspec.json.encode(glance)) < 100
         assert later[0].report.measured == 1
         assert later[0].report.connections == 1
+
+
+async def test_a_round_of_cron_goes_on_with_the_anchors_where_the_one_before_ended(tmp_path: Path) -> None:
+    """Four anchors: the first process asks all, each later one three of them, unless it comes too late to go on."""
+    anchors = [Website() for _ in range(4)]
+    async with AsyncExitStack() as stack:
+        urls = tuple([await stack.enter_async_context(one.serving()) for one in anchors])
+        with listening() as (target, _):
+            rounds = Rounds(tmp_path, target)
+            measure = msgspec.structs.replace(rounds.settings.measure, anchors=urls)
+            rounds.settings = msgspec.structs.replace(rounds.settings, measure=measure)
+            asked = []
+            for after in (300.0, 300.0, 300.0, 2000.0):
+                before = sum(one.requests for one in anchors)
+                await rounds.round(after)
+                asked.append(sum(one.requests for one in anchors) - before)
+
+    assert asked == [4, 3, 3, 4]
 
 
 async def test_another_page_is_looked_at_in_full_in_the_same_round(tmp_path: Path) -> None:
