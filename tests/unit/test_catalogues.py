@@ -90,3 +90,11 @@ def test_the_texts_of_a_module_are_found_in_their_order() -> None:
 def test_a_text_that_is_no_plain_string_is_refused(code: str) -> None:
     with pytest.raises(ValueError, match="plain string"):
         list(texts(code))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_is_left_untranslated(language: str) -> None:
+    """A new text comes with its translations; an unsure one is better than English, and the catalogue says so."""
+    known = read_po(paths(language)[0].read_text(encoding="utf-8"))
+
+    assert [text[0] for text, forms in known.items() if not all(forms)] == []

@@ -68,6 +68,21 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_to_a_part_of_a_document_lead_to_a_heading(path: Path) -> None:
+    """The part behind `#` is a heading of that document, as GitHub writes it in addresses."""
+    links = re.findall(r"\]\((?!https?:|mailto:)([^)#]*)#([^)]+)\)", path.read_text())
+    documents = [(path.parent / name if name else path, part) for name, part in links]
+
+    assert [part for place, part in documents if place.suffix == ".md" and part not in parts_of(place)] == []
+
+
+def parts_of(document: Path) -> set[str]:
+    """The headings of a document as they stand in addresses: lower case, hyphens for blanks, no punctuation."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("path", LIVING, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_path_named_in_a_document_is_there(path: Path) -> None:
     """A path in backticks, from the root of the repository or from `probe/`, is a path in the tree."""
