@@ -12,7 +12,8 @@ from probe.measure import html_facts, http_get, page_charset, page_sample
 from probe.measure.chain_memory import ChainMemory
 from probe.measure.connect import OpenedConnection, open_connection
 from probe.measure.failures import FailureInfo, Operation, classify
-from probe.measure.handshake import HTTP_1, HTTP_2, ClientHello, more_tolerant, tls_handshake
+from probe.measure.handshake import HTTP_1, HTTP_2, ClientHello, in_slot, more_tolerant, tls_handshake
+from probe.measure.handshake_slots import StaleConnectionError
 from probe.measure.http_get import HttpResponse
 from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import TcpStream, TlsStream
@@ -49,6 +50,8 @@ async def fetch_over(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Em
     opened, hello = connected.take(), _hello_of(step, tools)
     try:
         following = await _fetch_connected(opened, step, hello, tools, timestamps, emit)
+    except StaleConnectionError:
+        following = replace(hello, has_slot=True)
     finally:
         connected.release()
     await _fetch_from(following, step, tools, timestamps, emit)
@@ -62,8 +65,12 @@ def _hello_of(step: Fetch, tools: Tools) -> ClientHello:
 
 async def _fetch_from(hello: ClientHello | None, step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     while hello is not None:
-        async with tools.connection(step.address):
-            hello = await _fetch_once(step, hello, tools, timestamps, emit)
+        offered = hello
+        try:
+            async with in_slot(offered, tools), tools.connection(step.address):
+                hello = await _fetch_once(step, offered, tools, timestamps, emit)
+        except StaleConnectionError:
+            hello = replace(offered, has_slot=True)
 
 
 async def fetch_in_slot(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:

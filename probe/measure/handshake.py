@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
 
+from probe.measure import handshake_slots
 from probe.measure.certificates import unverified_facts, verified_facts
 from probe.measure.connect import OpenedConnection, open_connection
 from probe.measure.failures import FailureInfo, Operation, classify
+from probe.measure.handshake_slots import StaleConnectionError
 from probe.measure.round_trip import kernel_round_trip
 from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import TlsStream, all_acknowledged
@@ -53,6 +56,7 @@ class ClientHello(msgspec.Struct, frozen=True):
         alpn: protocols offered, in order.
         legacy: accept what browsers still accept and OpenSSL by itself does not (`TlsContexts.get`).
         boringssl: let BoringSSL perform the handshake where the settings want it and the certificate is verified.
+        has_slot: the caller holds the slot of the handshake.
     """
 
     address: str
@@ -62,6 +66,7 @@ class ClientHello(msgspec.Struct, frozen=True):
     alpn: tuple[str, ...] = (HTTP_1,)
     legacy: bool = False
     boringssl: bool = False
+    has_slot: bool = False
 
 
 def more_tolerant(hello: ClientHello, seen: TlsHandshake, alpn: tuple[str, ...]) -> ClientHello | None:
@@ -96,20 +101,32 @@ async def handshake_over(
     """Perform the handshake over an established connection, and over another one where the server needs more."""
     hello = _first_hello(step)
     opened = connected.take()
+    following: ClientHello | None
     try:
-        seen = await _handshake_connected(opened, hello, tools, timestamps, emit)
+        following = more_tolerant(hello, await _handshake_connected(opened, hello, tools, timestamps, emit), ())
+    except StaleConnectionError:
+        following = replace(hello, has_slot=True)
     finally:
         connected.release()
-    await _shake_hands_from(more_tolerant(hello, seen, ()), step, tools, timestamps, emit)
+    await _shake_hands_from(following, step, tools, timestamps, emit)
 
 
 async def _shake_hands_from(
     hello: ClientHello | None, step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit
 ) -> None:
     while hello is not None:
-        async with tools.connection(step.address):
-            seen = await _handshake_once(step, hello, tools, timestamps, emit)
-        hello = None if seen is None else more_tolerant(hello, seen, ())
+        try:
+            async with in_slot(hello, tools), tools.connection(step.address):
+                seen = await _handshake_once(step, hello, tools, timestamps, emit)
+        except StaleConnectionError:
+            hello = replace(hello, has_slot=True)
+        else:
+            hello = None if seen is None else more_tolerant(hello, seen, ())
+
+
+def in_slot(hello: ClientHello, tools: Tools) -> AbstractAsyncContextManager[object]:
+    """Hold the slot of the handshake from before the connection, where the one before waited for it for too long."""
+    return tools.concurrency.handshake_slot() if hello.has_slot else nullcontext()
 
 
 async def handshake_in_slot(step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
@@ -157,12 +174,18 @@ async def tls_handshake(
     """Perform a TLS handshake; return the stream, None when it failed, and the observation.
 
     The caller closes the stream. After a failure the socket is closed.
+
+    Raises:
+        StaleConnectionError: it waited for its slot for too long; a new connection is to be made in the slot.
     """
     sock = opened.sock
     assert sock is not None  # noqa: S101 - callers end where no connection was opened
     attempt = _Attempt(sock, opened.established, hello, tools)
     try:
         await attempt.run()
+    except StaleConnectionError:
+        attempt.close()
+        raise
     except Exception as error:
         failed = classify(error, Operation.STREAM)
         acked = all_acknowledged(sock) if failed.failure is Failure.TIMEOUT else None
@@ -202,12 +225,20 @@ class _Attempt:
         self._start = self._loop.time()
 
     async def run(self) -> None:
-        async with self._tools.concurrency.handshake_slot():
-            self.stream = self._new_stream()
-            self._start = self._loop.time()
-            self.stream.timer.start(self._established)
-            with StepTimeout(self._tools.timeout):
-                await self.stream.handshake()
+        if self._hello.has_slot:
+            await self._perform()
+            return
+        async with self._tools.concurrency.handshake_slot() as slot:
+            if slot.waited > handshake_slots.MAX_WAIT_SECONDS:
+                raise StaleConnectionError
+            await self._perform()
+
+    async def _perform(self) -> None:
+        self.stream = self._new_stream()
+        self._start = self._loop.time()
+        self.stream.timer.start(self._established)
+        with StepTimeout(self._tools.timeout):
+            await self.stream.handshake()
 
     def _new_stream(self) -> TlsStream:
         hello, tools = self._hello, self._tools

@@ -10,9 +10,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 
-from probe.measure.failures import operation_error
 from probe.measure.step_deadlines import Deadline
-from probe.model.failure import Failure
 
 MAX_HANDSHAKES = 48
 """TLS handshakes in progress. With 48, none of 1,400 healthy ones was taken for dead on a host of a tenth the speed."""
@@ -22,12 +20,12 @@ SLOT_SECONDS = 0.3
 every round trip on land, and short enough that silent servers delay the others little: 48 / 0.3 s = 160 starts a
 second."""
 
-MAX_QUEUE_SECONDS = 3.0
+MAX_QUEUE_SECONDS = 1.5
 """Time for which an established connection may wait for its slot before no further targets are begun."""
 
 MAX_WAIT_SECONDS = 8.0
-"""Time after which a connection that waited for its slot is not used. Servers close connections on which nothing comes
-(some after 10 s, nginx after 60), and the end of such a one would look like a filter's."""
+"""Time after which a connection that waited for its slot is replaced by a new one. Servers close connections on which
+nothing comes (some after 10 s, nginx after 60), and the end of such a one would look like a filter's."""
 
 SPARE_FILES = 64
 """Files left for everything else: state, log, terminal, libraries."""
@@ -86,21 +84,29 @@ class Slots:
         self.release()
 
 
+class StaleConnectionError(Exception):
+    """A connection waited for its slot for so long that the server may have given it up."""
+
+
 class HandshakeSlot(Deadline):
     """One slot of the handshakes in progress; released once, at the latest on leaving the `async with`.
 
     Args:
         slots: of the handshakes.
         queue: the moments at which those that wait began to, in order.
+
+    Attributes:
+        waited: for how many seconds.
     """
 
-    __slots__ = ("_held", "_queue", "_slots")
+    __slots__ = ("_held", "_queue", "_slots", "waited")
 
     def __init__(self, slots: Slots, queue: deque[float]) -> None:
         super().__init__()
         self._slots = slots
         self._queue = queue
         self._held = False
+        self.waited = 0.0
 
     async def __aenter__(self) -> HandshakeSlot:
         if not self._slots.try_acquire():
@@ -110,11 +116,6 @@ class HandshakeSlot(Deadline):
         return self
 
     async def _wait(self) -> None:
-        """Wait for a slot.
-
-        Raises:
-            OperationError: for too long; the connection may be closed by now, and this host would be the reason.
-        """
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._queue.append(began)
@@ -122,10 +123,7 @@ class HandshakeSlot(Deadline):
             await self._slots.acquire()
         finally:
             self._queue.remove(began)
-        waited = loop.time() - began
-        if waited > MAX_WAIT_SECONDS:
-            self._slots.release()
-            raise operation_error(Failure.LOCAL, f"this host was too busy to begin the handshake for {waited:.0f} s")
+        self.waited = loop.time() - began
 
     async def __aexit__(self, *_: object) -> None:
         self.cancel()

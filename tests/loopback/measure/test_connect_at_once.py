@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import trustme
 
+from probe.measure import handshake_slots
 from probe.measure.budget import Budget
 from probe.measure.connect_at_once import ConnectUnderWay, begin
 from probe.measure.edge_poller import edge_poller
+from probe.measure.handshake_slots import MAX_HANDSHAKES
 from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
@@ -200,3 +202,21 @@ async def test_connections_to_one_address_are_paced_as_those_of_coroutines_are()
         await asyncio.wait_for(waiting, 5)
 
     assert pace.counters.connections == 2
+
+
+@pytest.mark.usefixtures("free")
+@pytest.mark.parametrize("fetched", [False, True])
+async def test_a_connection_that_waited_for_its_handshake_for_too_long_is_made_again(
+    tools: Tools, believed: trustme.CA, monkeypatch: pytest.MonkeyPatch, fetched: bool
+) -> None:
+    """The server may have given it up; the new one is made in the slot, so that it need not wait."""
+    monkeypatch.setattr(handshake_slots, "MAX_WAIT_SECONDS", -1.0)
+    async with serving(page_of(answer(b"<title>Here</title>")), server_context(believed, "a.example")) as port:
+        handshake = Handshake(address="127.0.0.1", port=port, sni="a.example")
+        fetch = Fetch(url=f"https://a.example:{port}/", address="127.0.0.1")
+        seen = await Begun(fetch if fetched else handshake, tools).finished()
+
+    kinds = [Connection, Connection, TlsHandshake, *([Exchange] if fetched else [])]
+    assert [type(one) for one in seen] == kinds
+    assert [one.failure for one in seen] == [None] * len(kinds)
+    assert tools.concurrency._handshakes.free == MAX_HANDSHAKES
