@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
-from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -276,6 +275,8 @@ def random_name() -> str:
     Random letters alone would tell an observer that a program made them up: names of that kind are what malware asks
     for, and are looked for. 10^10 names and more make it unlikely that one of them exists.
     """
-    chosen = Random(os.urandom(16))  # noqa: S311 - seeded by the system
-    word = "".join(chosen.choice(_CONSONANTS) + chosen.choice(_VOWELS) for _ in range(chosen.choice((5, 6))))
-    return f"{word}{chosen.choice(('', *_LAST_LETTERS))}{chosen.choice(_ENDINGS)}"
+    length, last, ending, *octets = os.urandom(15)
+    letters = zip(octets[::2], octets[1::2], strict=True)
+    syllables = [_CONSONANTS[one % len(_CONSONANTS)] + _VOWELS[two % len(_VOWELS)] for one, two in letters]
+    closing = ("", *_LAST_LETTERS)[last % (len(_LAST_LETTERS) + 1)]
+    return f"{''.join(syllables[: 5 + length % 2])}{closing}{_ENDINGS[ending % len(_ENDINGS)]}"

@@ -172,6 +172,8 @@ class RelayWatch:
     def pending(self) -> tuple[Step, ...]:
         """The steps to perform, without the trial, which begins now."""
         steps = self._plan.pending()
+        if not steps:
+            return steps
         kept = tuple(step for step in steps if not relay_memory.is_trial(step, self._address))
         if len(kept) < len(steps):
             self._wanted = True
