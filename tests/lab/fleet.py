@@ -33,12 +33,23 @@ class Fleet:
         interval: seconds of that clock from round to round.
         step: real seconds that one step may take.
         targets: target -> service.
+        budget: keys of the agents' section `[budget]`.
     """
 
-    def __init__(self, lab: Lab, clock: str, interval: float, step: float, targets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        clock: str,
+        interval: float,
+        step: float,
+        targets: Mapping[str, str],
+        *,
+        budget: Mapping[str, object] | None = None,
+    ) -> None:
         self.lab = lab
         self.agents: dict[str, subprocess.Popen[bytes]] = {}
         self._interval, self._step = interval, step
+        self._budget = dict(budget or {})
         self._environ = {"PROBE_CLOCK": clock, "SSL_CERT_FILE": str(lab.certificates.bundle), "HOME": str(lab.folder)}
         self.database = lab.folder / "collector.db"
         self._list = lab.folder / "targets.csv"
@@ -114,6 +125,17 @@ class Fleet:
         settings.write_text(self._settings(name, token, role, asn, country))
         self.agents[name] = host.spawn(PROBE, "run", "--config", str(settings), environ=self._environ)
 
+    def start_again(self, name: str, environ: Mapping[str, str]) -> None:
+        """Start an agent that has ended, with its settings and state.
+
+        Args:
+            name: of its host.
+            environ: takes the place of what the others get.
+        """
+        host = self.lab.hosts[name]
+        words = ("run", "--config", str(host.folder / "probe.toml"))
+        self.agents[name] = host.spawn(PROBE, *words, environ={**self._environ, **environ})
+
     def state(self, name: str) -> Path:
         """The folder of an agent's state."""
         return self.lab.hosts[name].folder / "state"
@@ -130,6 +152,7 @@ class Fleet:
                 "control_repeat": self._interval * 2,
                 "uplink_timeout": 4.0,  # a round asks for control first: a dead line must not delay it for long
             },
+            "budget": self._budget,
             "network": {"asn": asn, "country": country},
             "targets": {"services": [], "files": [str(self._list)]},
             "measure": {

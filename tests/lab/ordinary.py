@@ -6,7 +6,7 @@ The demo plays history. The runs on this lab test a law: every change is reporte
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -70,14 +70,15 @@ class Watch:
     Args:
         lab: raised, with a world of `world`.
         pace: how fast.
+        budget: keys of the agents' section `[budget]`.
     """
 
-    def __init__(self, lab: Lab, pace: Pace) -> None:
+    def __init__(self, lab: Lab, pace: Pace, budget: Mapping[str, object] | None = None) -> None:
         self.lab, self.pace = lab, pace
         self._since = time.time()
         clock = f"{BEGIN.isoformat()}@{pace.rate}@{self._since}"
         self.targets = {url(host): host.split(".")[1] for host in hosts(lab.world)}
-        self.fleet = Fleet(lab, clock, pace.interval, pace.step, self.targets)
+        self.fleet = Fleet(lab, clock, pace.interval, pace.step, self.targets, budget=budget)
         self.ledger = Ledger(self.fleet.database, pace.interval)
 
     def now(self) -> datetime:
@@ -123,10 +124,10 @@ class Watch:
 
 
 @contextmanager
-def watch(sites: int, pace: Pace) -> Iterator[Watch]:
+def watch(sites: int, pace: Pace, budget: Mapping[str, object] | None = None) -> Iterator[Watch]:
     """Raise a lab with its programs until every target has a status; take it down at the end."""
     with Lab(world(sites)) as lab:
-        one = Watch(lab, pace)
+        one = Watch(lab, pace, budget)
         one.begin()
         yield one
         one.fleet.stop_agents()
