@@ -4,6 +4,7 @@
 # make sbom        dist/sbom.cdx.json: what the program consists of (CycloneDX)
 # make demo        May 2017 in three minutes, in a lab of network namespaces (root)
 # make test        all tests; the lab needs root
+# make pythons     tests/unit and tests/golden under Python 3.12 to 3.14, where this machine has them
 # make check       format, lint, types, directions of imports
 # make references  writes docs/reference/, manual pages and shell completion from the code
 # make coverage    branches of each pure module that its own test file does not run
@@ -14,7 +15,7 @@ WORKERS ?= 4
 # The time of the last commit, so that who builds the same source gets the same files.
 EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
 
-.PHONY: run demo deb wheel sbom test lab coverage mutate references check format bench bench-detect instructions requirements clean
+.PHONY: run demo deb wheel sbom test lab pythons coverage mutate references check format bench bench-detect instructions requirements clean
 
 run:
 	@deploy/setup run
@@ -47,6 +48,9 @@ else
 	# The lab runs apart, because it measures time-outs; three at once, because its long runs mostly wait.
 	$(PYTHON) -m pytest -n 3 --dist loadfile tests/lab
 endif
+
+pythons:
+	@deploy/each-python $(WORKERS)
 
 lab:
 	@deploy/setup test
