@@ -76,6 +76,11 @@ STREAM_TRAFFIC = WireTraffic(0, 8, 8 * HEADER_BYTES + 3000)
 ENCRYPTED_QUERY_TRAFFIC = WireTraffic(0, 6, 6 * HEADER_BYTES + 600)
 """A DNS question over TLS, without the answer's bytes, which are counted as they are read."""
 
+MAX_WINDOW = WireTraffic(200, 50_000, 15_000_000)
+"""What open connections may reserve together at most, however large the budget is."""
+MAX_BLOCK = WireTraffic(100, 2_000, 1_000_000)
+"""What is granted at once beyond what is reserved, at most."""
+
 
 def payload_traffic(octets: int, reads: int = 1) -> WireTraffic:
     """The packets that carried these bytes in so many reads, each acknowledged at once."""
@@ -314,7 +319,9 @@ class TrafficAccount:
 
     def _window(self) -> WireTraffic:
         """The most that may be reserved at once: a share of the smaller budget, and one connection always."""
-        return WireTraffic(*(int(WINDOW_SHARE * most) for most in self._smallest()))
+        return WireTraffic(
+            *(min(int(WINDOW_SHARE * most), top) for most, top in zip(self._smallest(), MAX_WINDOW, strict=True))
+        )
 
     def _smallest(self) -> Iterator[int]:
         for day, month in zip(self._day.limit, self._month.limit, strict=True):
@@ -325,7 +332,8 @@ class TrafficAccount:
         if all(period.used.plus(together).minus(period.granted) == NOTHING for period in (self._day, self._month)):
             return True
         before = self._day.granted, self._month.granted
-        self._widen(together.plus(WireTraffic(*(int(WINDOW_SHARE / 5 * most) for most in self._smallest()))))
+        block = (min(int(WINDOW_SHARE / 5 * most), top) for most, top in zip(self._smallest(), MAX_BLOCK, strict=True))
+        self._widen(together.plus(WireTraffic(*block)))
         try:
             if self._store is not None:
                 self._store(self._as_record())

@@ -145,6 +145,16 @@ def test_what_was_granted_counts_as_spent_after_a_kill_and_what_was_used_after_a
     assert stopped.used_today() == octets(1000)
 
 
+def test_a_kill_costs_a_bounded_part_of_a_large_budget() -> None:
+    own, written, _ = account(octets(10**12))
+    while own.reserve(octets(1_000_000)):
+        assert len(written) < 100
+
+    killed, _, _ = account(octets(10**12), record=written[-1])
+
+    assert killed.used_today().octets <= 17_000_000
+
+
 def test_nothing_is_granted_that_cannot_be_written_down() -> None:
     def full(record: TrafficRecord) -> None:
         del record
