@@ -84,7 +84,7 @@ async def test_nothing_is_uploaded_in_quiet_hours(setup: UploadSetup) -> None:
     agent.timetable = Timetable(UTC, [QuietHours.parse("23:00-07:00")])
     context = dataclasses.replace(agent.context, clock=clock)
     async with agent.collector_client() as collector:
-        task = asyncio.create_task(Sender(agent, collector, context).run())
+        task = asyncio.create_task(Sender(agent, Destination(collector, agent, setup.outbox), context).run())
         for _ in range(100):
             await asyncio.sleep(0)
         assert setup.outbox.unsent_count() == 1
