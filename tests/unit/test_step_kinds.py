@@ -34,6 +34,8 @@ LISTED = {
     "session/outages.py": "reads which hello was the last before the line was lost",
     "measure/anchor_fetch.py": "reads how a handshake with an anchor ended",
     "session/working_names.py": "remembers which names the network's resolvers found",
+    "measure/tools.py": "a connection holds no text that somebody has said, so own addresses are not searched in it",
+    "session/relay_trials.py": "reads whether a relay took the trial connection of an unrouted address",
 }
 """Other modules that ask for a kind, and why each may."""
 

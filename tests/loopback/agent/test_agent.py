@@ -84,7 +84,7 @@ async def test_what_is_known_of_relays_outlives_the_process(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The unrouted address is tried in the first process only."""
-    monkeypatch.setattr("probe.session.measurement.unrouted_address", lambda _: "127.0.0.9")
+    monkeypatch.setattr("probe.session.measurement_context.unrouted_address", lambda _: "127.0.0.9")
     clock = SettableClock(datetime(2017, 5, 1, tzinfo=UTC))
     context = dataclasses.replace(agent_context(tmp_path), clock=clock)
     tried = []
