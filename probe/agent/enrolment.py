@@ -35,12 +35,13 @@ def origin_of(url: str) -> str:
     Raises:
         UsageError: the text is no http or https URL.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        port = 0
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        parts, port = urlsplit(""), 0
+    is_host = parts.hostname and parts.hostname.isprintable() and " " not in parts.hostname
+    if parts.scheme not in ("http", "https") or not is_host or port == 0:
         raise UsageError(f"{url!r} is not a collector's address", mend="write https://host")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]

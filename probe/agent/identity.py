@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
@@ -118,12 +119,24 @@ def write_enrolment(folder: Path, enrolment: Enrolment) -> None:
     write_private_file(folder / ENROLMENT_FILE, msgspec.json.encode(enrolment) + b"\n")
 
 
+def _is_replaceable(path: Path) -> bool:
+    """Whether there is nothing, or an ordinary file: root would replace /dev/null, or /dev/stdout, for everybody."""
+    try:
+        found = path.stat()
+        behind = str(path.readlink()) if path.is_symlink() else ""
+    except OSError:
+        return bool(path.name)
+    return stat.S_ISREG(found.st_mode) and not behind.startswith("/proc/")
+
+
 def write_private_file(path: Path, content: bytes) -> None:
     """Replace a file atomically, readable by its owner alone.
 
     Raises:
         StorageError: the file cannot be written; the old one is unchanged.
     """
+    if not _is_replaceable(path):
+        raise StorageError("cannot be written: no ordinary file is there", where=str(path), mend="name another")
     temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -110,9 +110,14 @@ def show_any_text() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def printable(line: str) -> str:
+    """A line without the control characters that a stranger may have put into it: a terminal would obey them."""
+    return line if line.isprintable() else "".join(c if c.isprintable() else "?" for c in line)
+
+
 def say(text: str) -> None:
     """Print one line for the user on standard error."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     try:
         sys.stderr.write(f"probe: {line}\n")
         sys.stderr.flush()

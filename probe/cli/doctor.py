@@ -18,7 +18,7 @@ import msgspec
 from probe.agent.collector_client import CollectorClient, HttpReply
 from probe.agent.identity import read_enrolment
 from probe.agent.pause_file import read_pause
-from probe.cli import examples
+from probe.cli import examples, printable
 from probe.cli.doctor_checks import Check, NetworkFacts, local_checks, network_checks
 from probe.cli.localisation import Untranslated
 from probe.cli.localisation import translate as _
@@ -55,7 +55,7 @@ def command(local: bool, as_json: bool, config: Path | None) -> int:
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode({"time": clock.now(), "checks": checks}) + b"\n")
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in check_lines(checks)))
+        sys.stdout.write("".join(f"{printable(line)}\n" for line in check_lines(checks)))
     return ExitStatus.NOT_ALL_WELL if any(one.ok is False for one in checks) else ExitStatus.OK
 
 

@@ -11,7 +11,7 @@ from typing import IO
 
 import click
 
-from probe.cli import examples, say
+from probe.cli import examples, printable, say
 from probe.cli.replay import bounded_lines
 from probe.cli.target_history import read_record, record_lines
 from probe.detect.chart import BARS, PLAIN_BARS, svg, terminal
@@ -71,7 +71,7 @@ def _explain_from_history(target: str, config: Path | None, *, as_json: bool) ->
     if record.standing is None and not record.changes:
         raise UsageError(f"no verdict about {target}", where=str(folder), mend="write the target as the list has it")
     if not as_json:
-        click.echo("\n".join(record_lines(record)))
+        click.echo("\n".join(map(printable, record_lines(record))))
     elif record.verdict is None:
         raise UsageError(f"no full look at {target} is kept", where=str(folder), mend="see [agent] history_days")
     else:

@@ -19,7 +19,7 @@ from probe.agent.forgetting import (
     send_request,
 )
 from probe.agent.identity import read_enrolment
-from probe.cli import examples
+from probe.cli import examples, printable
 from probe.cli.localisation import translate as _
 from probe.errors import ExitStatus, UsageError
 from probe.settings import Settings, load
@@ -75,7 +75,8 @@ async def _tell(requests: Sequence[PendingRequest], settings: Settings) -> list[
         problem = await send_request(request, settings)
         if problem:
             unanswered.append(request)
-            click.echo(_("{collector}: not erased: {problem}").format(collector=request.origin, problem=problem))
+            said = _("{collector}: not erased: {problem}").format(collector=request.origin, problem=problem)
+            click.echo(printable(said))
         else:
             click.echo(_("{collector}: everything of this agent is erased.").format(collector=request.origin))
     return unanswered

@@ -19,7 +19,7 @@ from probe.agent.further_collectors import folder_of
 from probe.agent.identity import read_enrolment, write_private_file
 from probe.agent.outbox import OutboxEntry
 from probe.agent.outbox_transfer import ForwardResult
-from probe.cli import examples
+from probe.cli import examples, printable, say
 from probe.cli.status import moment_text
 from probe.errors import ExitStatus, ListError, UsageError
 from probe.formats import outbox_file
@@ -50,7 +50,7 @@ def list_(*, everything: bool, as_json: bool, collector: str | None, config: Pat
     """Print the reports that wait, the oldest first: when each was made, how large it is, what is in it."""
     found = outbox_transfer.entries(_folder(load(config, os.environ), collector), acknowledged=everything)
     for entry in found:
-        line = msgspec.json.encode(_record(entry)).decode() if as_json else _line(entry)
+        line = msgspec.json.encode(_record(entry)).decode() if as_json else printable(_line(entry))
         sys.stdout.write(line + "\n")
     if not found and not as_json:
         sys.stdout.write("nothing waits\n")
@@ -106,9 +106,9 @@ def import_(file: Path, config: Path | None) -> int:
         raise ListError(f"cannot be read: {error.strerror}", where=str(file)) from error
     sys.stdout.write(f"{file}: the collector has {result.taken} reports; {len(result.refused)} refused\n")
     for line in result.refused[:MAX_REFUSALS_SHOWN]:
-        sys.stderr.write(f"probe: {line}\n")
+        say(line)
     if result.problem:
-        sys.stderr.write(f"probe: {result.problem}; forward the file again later\n")
+        say(f"{result.problem}; forward the file again later")
     return ExitStatus.NOT_ALL_WELL if result.refused or result.problem else ExitStatus.OK
 
 

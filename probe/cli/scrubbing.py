@@ -19,6 +19,7 @@ from pathlib import Path
 
 from probe.agent.agent_status import AgentStatus
 from probe.agent.identity import KEY_FILE, load_or_create_key
+from probe.cli import printable
 from probe.errors import ProbeError
 from probe.measure.own_addresses import OwnAddresses
 from probe.measure.redaction import redacted
@@ -61,8 +62,8 @@ class Scrubber:
         self._secrets = re.compile(whole, re.IGNORECASE) if secrets else None
 
     def scrubbed(self, text: str) -> str:
-        """The text, line by line, without what identifies."""
-        return "\n".join(map(self._line, text.split("\n")))
+        """The text, line by line, without what identifies and without control characters."""
+        return "\n".join(printable(self._line(line.replace("\0", "?"))) for line in text.split("\n"))
 
     def _line(self, line: str) -> str:
         if self._secrets is not None:

@@ -72,7 +72,7 @@ def command(*, config: Path | None, **given: Any) -> int:
     status: 0 done; 1 stopped, or something failed that is named; 2 an answer is missing or wrong.
     """
     options = SetupOptions(**given)
-    path = (config or own_settings_file(os.environ)).resolve()
+    path = setup_apply.followed(config or own_settings_file(os.environ))
     if not dialogue.is_on_terminal():
         _require_all(options)
     text = setup_apply.read_text(path)

@@ -78,6 +78,18 @@ class SettingsPlan(NamedTuple):
         return bool(self.old) and self.old != self.new
 
 
+def followed(path: Path) -> Path:
+    """The file that a path stands for, behind symbolic links: a link stays, and its file is changed.
+
+    Raises:
+        UsageError: the links lead round in a circle.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise UsageError("links lead nowhere", where=str(path), mend="name another with --config") from error
+
+
 def read_text(path: Path) -> str:
     """The text of a settings file; empty where there is none.
 

@@ -13,7 +13,7 @@ import msgspec
 
 from probe.agent.agent_status import AgentStatus, Queue, TargetState, read_status
 from probe.agent.traffic_budget import said_use
-from probe.cli import examples
+from probe.cli import examples, printable
 from probe.cli.localisation import Untranslated, translate_plural
 from probe.cli.localisation import translate as _
 from probe.cli.output import describe_notes
@@ -50,9 +50,9 @@ def command(as_json: bool, config: Path | None) -> int:
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(msgspec.to_builtins(found) | {"problems": wrong}) + b"\n")
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in (*target_lines(found), *agent_lines(found))))
+        sys.stdout.write("".join(f"{printable(line)}\n" for line in (*target_lines(found), *agent_lines(found))))
         if wrong:
-            sys.stdout.write("\n" + _("Needs attention:") + "\n" + "".join(f"  {line}\n" for line in wrong))
+            sys.stdout.write("\n" + _("Needs attention:") + "\n" + "".join(f"  {printable(line)}\n" for line in wrong))
     return ExitStatus.NOT_ALL_WELL if wrong else ExitStatus.OK
 
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from probe.collector.own_control import OwnControl, control_identity
 from probe.collector.state import Collector, normal_origin
 from probe.collector.store import agents
-from probe.errors import UplinkError
+from probe.errors import RecordError, UplinkError
 from probe.formats import control_listing
 from probe.formats.batch import Batch, RoundReport, encode
 from probe.formats.control_listing import KEY_HEADER, MAX_LISTING_BYTES, SIGNATURE_HEADER
@@ -139,6 +139,9 @@ class TrustedControl:
 
     def _batch(self, intake: OwnControl, part: tuple[Verdict, ...]) -> Batch:
         now = self._collector.clock.now()
+        if any(verdict.time.tzinfo is None for verdict in part):
+            raise RecordError("a time lacks its zone", where=self.origin)
+        part = tuple(msgspec.structs.replace(one, time=min(one.time, now)) for one in part)  # else one dated ahead wins
         at_work = max(verdict.time for verdict in part) > now - FRESH
         report = RoundReport(start=now, seconds=0.0, targets=len(part), measured=len(part))
         return Batch(

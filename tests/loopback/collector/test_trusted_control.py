@@ -27,6 +27,7 @@ OUT_OF_BOUNDS = (
     b'{"time":"2026-05-04T12:00:00Z","target":"a.example","status":"down","causes":[],"rule":"r",'
     b'"evidence":{"rules":99999999999999999},"vantage":{"state":"online"}}'
 )
+NO_ZONE = OUT_OF_BOUNDS.replace(b"12:00:00Z", b"12:00:00").replace(b"99999999999999999", b"1")
 HERE = Network(asn=64500, country="NL")
 
 
@@ -90,6 +91,17 @@ async def test_the_newer_verdict_of_two_controls_wins_and_two_that_trust_each_ot
     assert await known(server) == {"https://a.example/": "reachable", "https://b.example/": "down"}
 
 
+async def test_a_verdict_dated_ahead_does_not_outlast_what_the_own_control_measures_next(
+    server: Server, other: Collector
+) -> None:
+    await measure(other, "https://a.example/", Status.REACHABLE, age=-timedelta(minutes=4))
+    await TrustedControl(server.collector, other.origin).run_once()
+
+    await measure(server.collector, "https://a.example/", Status.DOWN)
+
+    assert await known(server) == {"https://a.example/": "down"}
+
+
 async def test_an_unchanged_control_is_not_sent_again(server: Server, other: Collector) -> None:
     server.collector.clock.rate = 1e6  # the interval passes at once
     await measure(other, "https://a.example/", Status.REACHABLE)
@@ -139,6 +151,7 @@ async def test_what_is_no_signed_control_is_refused(server: Server, reply: bytes
     ("line", "error", "said"),
     [
         (b"not a verdict", RecordError, "http"),
+        (NO_ZONE, RecordError, "a time lacks its zone"),
         (OUT_OF_BOUNDS, UplinkError, "its control is refused: a number in evidence is out of bounds"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from base64 import b64decode
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,3 +91,18 @@ def test_a_folder_that_cannot_be_created_is_one_line(tmp_path: Path) -> None:
 
 def write_key_below_a_file(folder: Path) -> None:
     write_private_file(folder / KEY_FILE, b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no device files, and links need a privilege")
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    """Root would replace the null device for every program of the host."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "output").symlink_to("/proc/self/exe")
+    (tmp_path / "folder").mkdir()
+
+    for place in (tmp_path / "pipe", tmp_path / "output", tmp_path / "folder", Path(), Path("/")):
+        with pytest.raises(StorageError, match="no ordinary file"):
+            write_private_file(place, b"text")
+
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "output").is_symlink()

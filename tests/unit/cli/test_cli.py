@@ -147,3 +147,11 @@ def test_garbage_is_collected_less_often_but_still_collected() -> None:
         assert gc.isenabled()
     finally:
         gc.set_threshold(*before)
+
+
+def test_what_a_stranger_wrote_reaches_the_terminal_without_control_characters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cli.say("the collector says \x1b[2J\x9b31m\x07 no\n  more")
+
+    assert capsys.readouterr().err == "probe: the collector says ?[2J?31m? no more\n"

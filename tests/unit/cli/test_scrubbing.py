@@ -89,3 +89,10 @@ def test_keys_tokens_ids_and_names_of_this_host_are_left_out(tmp_path: Path, mon
 
     assert not [mark for mark in marks if mark.lower() in said.lower()]
     assert said.splitlines()[-3:] == ["here ~ there", "here <user> there", "here <collector> there"]
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0999\0b", "\0000\0", "2026-05-04 12:00 \0001\0", "\x1b[2J\x9b31m\r"])
+def test_control_characters_of_a_log_are_no_marks_and_reach_no_terminal(text: str) -> None:
+    assert (
+        Scrubber({}, OWN).scrubbed(f"{text}\nnext") == "".join(c if c.isprintable() else "?" for c in text) + "\nnext"
+    )

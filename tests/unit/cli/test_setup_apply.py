@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from probe.cli.setup_apply import SettingsPlan, SetupAnswers, changes, differences, read_text, settings_of
+from probe.cli.setup_apply import SettingsPlan, SetupAnswers, changes, differences, followed, read_text, settings_of
 from probe.errors import SettingsError, UsageError
 from probe.settings import load_file
 
@@ -75,3 +76,14 @@ def test_a_file_that_is_no_text_is_one_clear_error(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "bad.toml"):
         with pytest.raises(UsageError, match="cannot be read"):
             read_text(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
+def test_links_are_followed_and_a_circle_is_named(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("real.toml")
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+
+    assert followed(tmp_path / "link") == (tmp_path / "real.toml").resolve()
+    with pytest.raises(UsageError, match="links lead nowhere"):
+        read_text(followed(tmp_path / "one"))

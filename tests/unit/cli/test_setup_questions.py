@@ -48,7 +48,7 @@ def test_services_are_names_of_the_catalogue() -> None:
 def test_a_collector_is_an_origin_or_none() -> None:
     assert read_collector("https://Collector.example/path") == "https://collector.example"
     assert [read_collector(text) for text in ("none", "-", "")] == ["", "", ""]
-    for text in ("collector.example", "ftp://x", "https://é.example"):
+    for text in ("collector.example", "ftp://x", "https://é.example", "https://[::1", "https://a b", "https://a\x7fb"):
         with pytest.raises(UsageError, match="collector"):
             read_collector(text)
 
