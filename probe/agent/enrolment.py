@@ -40,10 +40,10 @@ def origin_of(url: str) -> str:
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), 0
-    is_host = parts.hostname and parts.hostname.isprintable() and " " not in parts.hostname
-    if parts.scheme not in ("http", "https") or not is_host or port == 0:
+    name = parts.hostname or " "
+    if parts.scheme not in ("http", "https") or not name.isprintable() or " " in name or port == 0:
         raise UsageError(f"{url!r} is not a collector's address", mend="write https://host")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{name}]" if ":" in name else name
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + ("" if port in (None, default) else f":{port}")
 

@@ -213,7 +213,9 @@ async def send_request(request: PendingRequest, settings: Settings) -> str:
     if reply.status == 404:
         return "this collector is too old to erase an agent itself"
     try:
-        msgspec.json.decode(reply.body, type=ForgetReply)
+        erased = reply.status == 200 and msgspec.json.decode(reply.body, type=ForgetReply)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        erased = False
+    if not erased:
         return f"the answer ({reply.status}) is not a collector's, or it refuses"
     return ""

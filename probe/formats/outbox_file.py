@@ -87,6 +87,8 @@ def read(stream: IO[bytes], where: str) -> Iterator[SignedBatch]:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             mend = "give a file of `probe outbox export`"
             raise RecordError(f"not a signed batch: {error}"[:300], where=place, mend=mend) from error
+        if not all(text.isascii() and text.isprintable() for text in (found.agent, found.signature, found.origin)):
+            raise RecordError("an agent, signature or origin that cannot be sent", where=place)
         if found.format != FORMAT:
             raise RecordError(f"a file of the format {found.format[:40]!r}", where=place, mend="update this program")
         yield found

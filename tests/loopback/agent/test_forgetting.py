@@ -203,6 +203,10 @@ def test_a_malformed_file_of_requests_is_one_line_and_nothing_is_deleted(tmp_pat
             "this collector is too old to erase an agent itself",
         ),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "the answer (200) is not a collector's, or it refuses"),
+        (
+            b'HTTP/1.1 500 No\r\nContent-Length: 19\r\n\r\n{"forgotten":false}',
+            "the answer (500) is not a collector's, or it refuses",
+        ),
         (b"HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\n{}", "the answer (401) is not a collector's, or it refuses"),
         (b"", "the server closed the connection"),
     ],

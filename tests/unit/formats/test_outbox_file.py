@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from msgspec.structs import replace
 
 from probe.errors import RecordError
 from probe.formats.outbox_file import FORMAT, MAX_LINE_BYTES, SignedBatch, read, write
@@ -33,6 +34,9 @@ def test_what_is_written_is_read() -> None:
         (b"\xff\xfe\n", "the file is UTF-16"),
         (b'{"x":' * 3000, "stick:1: not a signed batch"),
         (next(iter(write([ONE]))).replace(FORMAT.encode(), b"probe-outbox-9"), "a file of the format 'probe-outbox-9'"),
+        (next(iter(write([replace(ONE, agent="a\r\nHost: b")]))), "stick:1: an agent, signature or origin"),
+        (next(iter(write([replace(ONE, signature="s\r\n\r\nGET /")]))), "stick:1: an agent, signature or origin"),
+        (next(iter(write([replace(ONE, origin="https://\x1b[2J")]))), "stick:1: an agent, signature or origin"),
         (b"x" * (MAX_LINE_BYTES + 1), f"a line of more than {MAX_LINE_BYTES} bytes"),
     ],
 )
