@@ -115,6 +115,8 @@ class TrafficRecord(msgspec.Struct, frozen=True, kw_only=True):
         day, month: `2026-11-30`, `2026-11`.
         day_used, month_used: spent as far as is known.
         day_granted, month_granted: the same with what is reserved; after a kill this counts as spent.
+        day_latest, month_latest: the latest that was dated before the clock was set back; empty where it never was.
+        day_before, month_before: spent since then in earlier ones. It counts when the clock is set right.
         spent_at: when the budget last refused anything.
     """
 
@@ -124,6 +126,10 @@ class TrafficRecord(msgspec.Struct, frozen=True, kw_only=True):
     month_used: WireTraffic = NOTHING
     day_granted: WireTraffic = NOTHING
     month_granted: WireTraffic = NOTHING
+    day_latest: str = ""
+    month_latest: str = ""
+    day_before: WireTraffic = NOTHING
+    month_before: WireTraffic = NOTHING
     spent_at: datetime | None = None
 
 
@@ -134,23 +140,32 @@ class _Period:
         name: `day` or `month`.
         limit: of the period.
         label: of the present one.
-        used, granted: as in the record.
+        used, granted, latest, before: as in the record.
     """
 
-    __slots__ = ("granted", "label", "limit", "name", "used")
+    __slots__ = ("before", "granted", "label", "latest", "limit", "name", "used")
+    label: str
+    latest: str
+    before: WireTraffic
+    granted: WireTraffic
+    used: WireTraffic
 
-    def __init__(self, name: str, limit: WireTraffic, label: str, granted: WireTraffic) -> None:
-        self.name = name
-        self.limit = limit
-        self.label = label
-        self.used = self.granted = granted
+    def __init__(self, name: str, limit: WireTraffic, kept: TrafficRecord) -> None:
+        self.name, self.limit = name, limit
+        ends = "", "_latest", "_before", "_granted"
+        self.label, self.latest, self.before, self.granted = (getattr(kept, name + end) for end in ends)
+        self.used = self.granted
 
     def roll(self, label: str) -> bool:
-        """Begin a new period; one whose label is older goes on: the clock was set back."""
+        """Begin a new period; one whose label is older goes on: the clock was set back, and may be set right again."""
         if label == self.label:
             return False
-        if label > self.label:
-            self.used = self.granted = NOTHING
+        if label < self.label:
+            self.latest = max(self.latest, self.label)
+        else:
+            spent = self.before.plus(self.used)
+            self.before = spent if label < self.latest else NOTHING
+            self.used = self.granted = spent if label == self.latest else NOTHING
         self.label = label
         return True
 
@@ -186,8 +201,8 @@ class TrafficAccount:
         self.longest = longest
         self._now = now
         self._store = store
-        self._day = _Period("day", day, kept.day, kept.day_granted)
-        self._month = _Period("month", month, kept.month, kept.month_granted)
+        self._day = _Period("day", day, kept)
+        self._month = _Period("month", month, kept)
         self._reserved = NOTHING
         self._connections = self._packets = self._octets = 0
         self._spent_at = kept.spent_at
@@ -272,15 +287,9 @@ class TrafficAccount:
         return self._as_record()
 
     def _as_record(self) -> TrafficRecord:
-        return TrafficRecord(
-            day=self._day.label,
-            month=self._month.label,
-            day_used=self._day.used,
-            month_used=self._month.used,
-            day_granted=self._day.granted,
-            month_granted=self._month.granted,
-            spent_at=self._spent_at,
-        )
+        parts = {"": "label", "_used": "used", "_granted": "granted", "_latest": "latest", "_before": "before"}
+        fields = {one.name + end: getattr(one, part) for one in (self._day, self._month) for end, part in parts.items()}
+        return TrafficRecord(**fields, spent_at=self._spent_at)
 
     @property
     def limits(self) -> tuple[WireTraffic, WireTraffic]:

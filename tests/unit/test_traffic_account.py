@@ -123,6 +123,25 @@ def test_a_clock_that_is_set_back_gives_no_new_budget() -> None:
     assert not own.try_charge(octets(20_000))
 
 
+@pytest.mark.parametrize("days", [[-3, 3], [-3, 1, 2], [-40, 40], [-40, 1, -2, 41]])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_clock_that_is_set_back_and_right_again_gives_no_new_budget(days: list[int], *, restarts: bool) -> None:
+    """A Raspberry Pi has no clock of its own: after each start it is in the past until it has asked for the time."""
+    own, written, clock = account(octets(1_000_000), octets(1_000_000))
+    assert own.try_charge(octets(900_000))
+
+    for step in days:
+        clock.wall += timedelta(days=step)
+        own.left()
+        if restarts:
+            record = own.record(None)
+            own = TrafficAccount(BYTES_A_DAY, BYTES_A_DAY, clock.now, record=record, store=written.append)
+
+    assert not own.try_charge(octets(100_000))
+    clock.wall += timedelta(days=1)
+    assert own.try_charge(octets(900_000))
+
+
 def test_a_day_that_was_dated_years_ahead_ends_once_the_clock_is_right_again() -> None:
     record = TrafficRecord(day="2036-01-01", month="2036-01", day_granted=octets(950_000))
     own, _, clock = account(record=record)
