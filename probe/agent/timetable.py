@@ -150,7 +150,8 @@ class Timetable:
                 day = today + timedelta(days=offset)
                 last = day + timedelta(days=span.end <= span.start)
                 begin = datetime.combine(day, span.start, self._zone).astimezone(UTC)
-                yield begin, datetime.combine(last, span.end, self._zone).astimezone(UTC)
+                ends = (datetime.combine(last, span.end.replace(fold=fold), self._zone) for fold in (0, 1))
+                yield begin, max(end.astimezone(UTC) for end in ends)  # an hour that comes twice is quiet twice
 
 
 def timetable_of(settings: Settings, environ: Mapping[str, str] = os.environ) -> Timetable:
@@ -166,10 +167,17 @@ def timetable_of(settings: Settings, environ: Mapping[str, str] = os.environ) ->
         raise SettingsError(
             f"agent.quiet_hours: {error}", where=settings.source, mend='write ["23:00-07:00"]'
         ) from error
+    if _leaves_no_time(quiet):
+        raise SettingsError("agent.quiet_hours leave no time for a round", where=settings.source, mend="shorten them")
     zone = UTC if not quiet and not chosen.schedule else _zone(chosen.time_zone, settings.source, environ)
     if chosen.schedule:
         _check_cron(chosen.schedule, settings.source)
     return Timetable(zone, quiet, chosen.schedule)
+
+
+def _leaves_no_time(quiet: Sequence[QuietHours]) -> bool:
+    days = Timetable(UTC, quiet)
+    return days.quiet_until(days.allowed(datetime(2024, 1, 1, tzinfo=UTC))) is not None
 
 
 def _check_cron(text: str, source: str) -> None:
@@ -185,7 +193,7 @@ def _check_cron(text: str, source: str) -> None:
     try:
         if next(CronSim(text, datetime(2024, 1, 1, tzinfo=UTC)), None) is None:
             problem = "it never comes true"
-    except CronSimError as error:
+    except (CronSimError, ValueError) as error:
         problem = str(error)
     if problem:
         raise SettingsError(

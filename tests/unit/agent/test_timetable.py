@@ -53,6 +53,15 @@ def test_the_night_in_which_summer_time_ends_is_an_hour_longer() -> None:
     assert end == utc("2026-10-25T06:00:00")
 
 
+def test_hours_within_the_hour_that_comes_twice_are_quiet_twice() -> None:
+    """On 25 October 2026 Berlin has 02:30 at 00:30 UTC, and again at 01:30 UTC."""
+    timetable = Timetable(BERLIN, [QuietHours.parse("02:30-02:45")])
+
+    assert timetable.quiet_until(utc("2026-10-25T00:40:00")) is not None
+    assert timetable.quiet_until(utc("2026-10-25T01:40:00")) == utc("2026-10-25T01:45:00")
+    assert timetable.quiet_until(utc("2026-10-25T01:45:00")) is None
+
+
 def test_hours_that_follow_one_another_are_one_span() -> None:
     timetable = Timetable(UTC, [QuietHours.parse("22:00-02:00"), QuietHours.parse("02:00-06:00")])
 
@@ -131,6 +140,8 @@ def test_an_expression_without_a_further_moment_has_no_next_round() -> None:
         ({"schedule": "61 * * * *"}, "agent.schedule '61 * * * *' is no cron expression: Bad minute"),
         ({"schedule": "0 0 30 2 *"}, "is no cron expression"),
         ({"schedule": "0 0 * * *", "time_zone": "Europe/Nowhere"}, "there is no time zone 'Europe/Nowhere'"),
+        ({"quiet_hours": ("00:00-12:00", "11:00-00:00")}, "agent.quiet_hours leave no time for a round"),
+        ({"schedule": "9" * 5000 + " * * * *"}, "is no cron expression"),
         ({"quiet_hours": ("23:00-23:00",)}, "agent.quiet_hours: it begins when it ends"),
     ],
 )
