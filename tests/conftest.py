@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 GUARD = Path(__file__).with_name("guard")
@@ -18,6 +19,11 @@ import network_guard  # noqa: E402 - found by the path above, as in the processe
 
 _SEEN = pytest.StashKey[int]()
 _LOG = pytest.StashKey[Path]()
+
+
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
+"""A busy machine is no fault, whatever the Python."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
