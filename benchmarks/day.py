@@ -75,13 +75,25 @@ class Day:
         bench: its targets and anchors.
         words: further lines of the settings' `[agent]`.
         healthy: whether every target must be found well.
+        rate: seconds of the agent's clock in one real second.
+        timeout: real seconds after which a step has met silence; as in the default settings when 0.
 
     Attributes:
         own: the vantage's addresses.
     """
 
-    def __init__(self, lab: Lab, bench: Bench, words: Sequence[str], *, healthy: bool = True) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        bench: Bench,
+        words: Sequence[str],
+        *,
+        healthy: bool = True,
+        rate: float = 1.0,
+        timeout: float = 0.0,
+    ) -> None:
         self._lab = lab
+        self._rate = rate
         self._healthy = healthy
         self.own = lab.world.vantages[VANTAGE]
         self._host: Host = lab.hosts[VANTAGE]
@@ -105,6 +117,7 @@ class Day:
             *(f"control = {json.dumps(control)}", *words),
             *("[targets]", "services = []", f"files = [{json.dumps(str(self._folder / 'targets.txt'))}]"),
             *("[measure]", f"anchors = {json.dumps(anchors)}", f"trusted_resolvers = {json.dumps(RESOLVERS)}"),
+            *((f"timeout = {timeout}",) if timeout else ()),
         ]
         (self._folder / "probe.toml").write_text("\n".join(lines) + "\n")
 
@@ -139,7 +152,7 @@ class Day:
         while not capture.exists():
             time.sleep(0.05)
         moment = self._start + timedelta(seconds=interval * self._rounds)
-        clock = {"PROBE_CLOCK": f"{moment.isoformat()}@1"}
+        clock = {"PROBE_CLOCK": f"{moment.isoformat()}@{self._rate:g}"}
         done = self._host.run(PROBE, "run", "--once", "-v", environ={**self._environ, **clock}, timeout=600)
         if done.returncode:
             raise RuntimeError(f"a round ended with {done.returncode}: {done.stdout[-500:]} {done.stderr[-2000:]}")

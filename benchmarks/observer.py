@@ -36,7 +36,7 @@ _NOTICE = "HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\nConnection: close\r\n
 
 
 def failing_scenarios() -> list[Scenario]:
-    """One target for each of the usual ways to block, and a few healthy ones and the anchors beside them."""
+    """Targets for the usual ways to block, two for each that asks the resolver more; and healthy ones beside."""
 
     def case(title: str, target: str = _URL, *, lie: Lie | None = None, **does: object) -> Scenario:
         acts = (Interference(**does),) if does else ()  # type: ignore[arg-type]
@@ -54,7 +54,9 @@ def failing_scenarios() -> list[Scenario]:
         case("fails-sni-silence", act=Act.HELLO_DROP, name="{host}"),
         case("fails-nxdomain", lie=Lie(rcode="NXDOMAIN")),
         case("fails-servfail", lie=Lie(rcode="SERVFAIL")),
+        case("fails-servfail-too", lie=Lie(rcode="SERVFAIL")),
         case("fails-bogon", lie=Lie(answers=("10.10.34.35",))),
+        case("fails-bogon-too", lie=Lie(answers=("10.10.34.35",))),
         case("fails-page", _PLAIN, act=Act.HOST_PAGE, name="{host}", page=_NOTICE),
     ]
 
@@ -110,13 +112,13 @@ def print_rhythm(views: Sequence[LineView], interval: float) -> None:
     print(f"length of a round: {min(lengths):.0f} to {max(lengths):.0f} s; rounds every {interval:g} s, jitter apart")
 
 
-def observe(rounds: int, *, failing: bool) -> None:
+def observe(rounds: int, *, failing: bool, rate: float, timeout: float) -> None:
     """Do the rounds in the lab and print what they show."""
     chosen = failing_scenarios() if failing else scenarios()
     interval = load(None, {"XDG_CONFIG_HOME": "/nonexistent"}).agent.interval
     with Lab(deal(chosen, PROFILES)) as lab:
         zone: Mapping[str, Collection[str]] = lab.world.zone
-        day = ObservedDay(lab, Bench(lab, chosen), [], healthy=not failing)
+        day = ObservedDay(lab, Bench(lab, chosen), [], healthy=not failing, rate=rate, timeout=timeout)
         views = []
         for number in range(rounds + 1):
             views.append(day.view(interval))
@@ -150,6 +152,12 @@ def main() -> int:
     options.add_argument("--resolver", action="append", default=[], help="an address that the host's system asks")
     options.add_argument("--rounds", type=int, default=12, help="rounds after the first (12: an hour)")
     options.add_argument("--failing", action="store_true", help="with targets that are blocked")
+    options.add_argument(
+        "--rate", type=float, default=1.0, help="seconds of the agent's clock in a real one: shortens re-tests (1)"
+    )
+    options.add_argument(
+        "--timeout", type=float, default=0.0, help="real seconds of silence (0: the default settings')"
+    )
     given = options.parse_args()
     if given.capture is not None:
         try:
@@ -162,7 +170,7 @@ def main() -> int:
     if reason := missing():
         sys.stderr.write(f"observer: {reason}\n")
         return 2
-    observe(given.rounds, failing=given.failing)
+    observe(given.rounds, failing=given.failing, rate=given.rate, timeout=given.timeout)
     return 0
 
 
