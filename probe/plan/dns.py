@@ -19,7 +19,7 @@ from probe.plan.address_check import TLS_PORT, PageQuestions, PrivateAddressChec
 from probe.plan.context import PlanContext
 from probe.plan.hop_state import failure_of
 from probe.plan.lookup import Lookup, addresses_within_limits
-from probe.plan.plan import Plan
+from probe.plan.plan import NoListener, Plan
 
 
 class DnsPlan(Plan):
@@ -101,3 +101,11 @@ class DnsPlan(Plan):
     def _handshake(self, address: str, attempt: int) -> None:
         position = StepPosition(attempt=attempt)
         self.queue.add(Handshake(address=address, port=TLS_PORT, sni=self._host, position=position), self)
+
+
+class QueryPlan(Plan):
+    """One query, for all targets that want it."""
+
+    def __init__(self, query: Step) -> None:
+        super().__init__()
+        self.queue.add(query, NoListener())

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -25,6 +25,7 @@ from probe.model.observation import Observation
 from probe.model.target import RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.context import PlanContext
+from probe.session.invented_names import InventedNameWatch
 from probe.session.measurement_context import MeasurementContext, MeasurementPlan
 from probe.session.relay_trials import RelayWatch
 
@@ -159,33 +160,25 @@ async def _measured(text: str, planned: MeasurementPlan, *, release: Callable[[]
     return verdict
 
 
-def _performed(
+async def _performed(
     planned: MeasurementPlan, began: float, *, release: Callable[[], None] | None
-) -> Coroutine[Any, Any, tuple[Observation, ...]]:
-    """The observations of the target's plan, with the trial of an unrouted address that it rests on."""
-    context, target = planned.context, planned.target
-    chosen: StepSource = planned.steps()
-    watched: RelayWatch | None = None
-    if planned.relay_address and isinstance(target, TcpTarget | RangeTarget):
-        performer = partial(perform, tools=context.tools, seconds=context.max_seconds)
-        chosen = watched = context.relays.watch(chosen, target, planned.relay_address, performer)
-    performed = perform(
-        context.cuts.watch(chosen, began),
-        context.tools,
-        seconds=context.max_seconds,
-        began=began,
-        listening=release,
-    )
-    return performed if watched is None else _with_trial(performed, watched, planned, release)
-
-
-async def _with_trial(
-    performed: Awaitable[tuple[Observation, ...]],
-    watched: RelayWatch,
-    planned: MeasurementPlan,
-    release: Callable[[], None] | None,
 ) -> tuple[Observation, ...]:
-    return await watched.observed(await performed, planned.now, release)
+    """The observations of the target's plan, with those that it shares with other targets of the pass."""
+    context, target = planned.context, planned.target
+    performer = partial(perform, tools=context.tools, seconds=context.max_seconds)
+    chosen: StepSource
+    relayed: RelayWatch | None = None
+    named: InventedNameWatch | None = None
+    if isinstance(target, TcpTarget | RangeTarget):
+        chosen = planned.steps()
+        if planned.relay_address:
+            chosen = relayed = context.relays.watch(chosen, target, planned.relay_address, performer)
+    else:
+        chosen = named = InventedNameWatch(planned.steps(), context.invented_names, performer)
+    seen = await performer(context.cuts.watch(chosen, began), began=began, listening=release)
+    if named is not None:
+        return await named.observed(seen, began, release)
+    return seen if relayed is None else await relayed.observed(seen, planned.now, release)
 
 
 async def _closing_look(context: MeasurementContext, release: Callable[[], None] | None) -> tuple[AnchorLook, ...]:

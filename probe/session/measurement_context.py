@@ -20,6 +20,7 @@ from probe.model.target import QuicTarget, Target, TcpTarget, UrlTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Vantage, VantageNote
 from probe.plan.context import LinePage, PlanContext
 from probe.plan.fast_path import FastPathPlan, fast_plan
+from probe.session.invented_names import InventedNames
 from probe.session.recent_cuts import CutLog, GlanceCuts
 from probe.session.relay_trials import RelayTrials, sends_syns_to, unrouted_address
 from probe.session.working_names import WorkingNames
@@ -69,6 +70,7 @@ class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
         cuts: the conversations that were cut in this session.
         glance_cuts: what glances of this pass saw cut.
         relays: the trials of unrouted addresses, which the targets of a pass share.
+        invented_names: the queries for names that nobody has, which they share as well.
         max_seconds: real seconds after which a measurement is cut short.
     """
 
@@ -94,6 +96,7 @@ class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
     cuts: CutLog = msgspec.field(default_factory=CutLog)
     glance_cuts: GlanceCuts = msgspec.field(default_factory=GlanceCuts)
     relays: RelayTrials = msgspec.field(default_factory=RelayTrials)
+    invented_names: InventedNames = msgspec.field(default_factory=InventedNames)
     max_seconds: float = MAX_MEASUREMENT_SECONDS
     _latest: _LatestConclusions = msgspec.field(default_factory=_LatestConclusions)
     _fast_contexts: dict[tuple[object, ...], PlanContext] = msgspec.field(default_factory=dict)

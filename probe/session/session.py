@@ -40,6 +40,7 @@ from probe.model.hop import subjects_of
 from probe.model.target import Target, TargetText
 from probe.model.verdict import ControlFacts, Vantage, Verdict
 from probe.session.concurrency import STOP_GRACE_SECONDS
+from probe.session.invented_names import InventedNames
 from probe.session.measurement import look_at_vantage, measure_target
 from probe.session.measurement_context import MeasurementContext
 from probe.session.measurement_run import MeasurementRun, Retests
@@ -98,6 +99,7 @@ class Session:
         self._engine: GlanceRunner | None = None
         self._cuts = CutLog()
         self._relays = RelayTrials(clock)
+        self._invented_names = InventedNames()
         self._memory = OutageMemory()
         self.prepare({})
 
@@ -144,6 +146,7 @@ class Session:
             test_upload=chosen.send == "always",
             cuts=self._cuts,
             relays=self._relays,
+            invented_names=self._invented_names,
         )
         self._relays.at_vantage((network_identity(), resolvers.servers, sorted(families)))
         self._gate = VantageGate(lambda earliest: look_at_vantage(self._context, earliest), self._clock)
@@ -169,6 +172,7 @@ class Session:
             current_account.set(None)
         await self._stack.aclose()
         await self._relays.close()
+        await self._invented_names.close()
         self._engine = None
         if self._tools.watcher is not None:
             await self._tools.watcher.close()

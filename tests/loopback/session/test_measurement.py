@@ -6,6 +6,8 @@ import asyncio
 import socket
 import time
 
+import dns.message
+import dns.rcode
 import pytest
 import trustme
 
@@ -18,6 +20,8 @@ from probe.measure.network_config import ResolverConfig
 from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
 from probe.model.address import Family
+from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.location import Location
 from probe.model.observation import Connection, Resolution, TraceReply
 from probe.model.target import parse
@@ -188,3 +192,27 @@ async def test_a_dead_first_resolver_costs_a_healthy_target_nothing(monkeypatch:
     for verdict in verdicts:
         assert {one.rank for one in verdict.evidence.observations if isinstance(one, Resolution)} == {2}
         assert max(one.at + one.took for one in verdict.evidence.observations) < 3000
+
+
+async def test_targets_that_fail_together_share_the_question_for_an_invented_name(tools: Tools) -> None:
+    """Its answer stands in the evidence of each, so that judging again gives the same."""
+    names = ("a.lab.example", "b.lab.example")
+    asked: list[str] = []
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        asked.append(str(dns.message.from_wire(query).question[0].name).rstrip("."))
+        return [
+            (0, reply_to(query, "10.10.34.35") if asked[-1] in names else reply_to(query, rcode=dns.rcode.NXDOMAIN))
+        ]
+
+    async with resolving(react) as (_, port):
+        context = around(tools, f"udp:127.0.0.1:{port}", hosts_file_names=frozenset())
+        verdicts = await asyncio.gather(*(measured(f"dns://{name}", context) for name in names))
+
+    (invented,) = {name for name in asked if name not in {*names, "localhost"}}
+    for verdict in verdicts:
+        found = [one for one in verdict.evidence.observations if one.purpose is Purpose.GHOST]
+        assert [(one.name, one.failure) for one in found if isinstance(one, Resolution)] == [
+            (invented, Failure.NXDOMAIN)
+        ]
+        assert again(verdict) == verdict

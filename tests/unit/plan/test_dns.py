@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from probe.model.failure import Failure
+from probe.model.resolver import Trust
+from probe.model.step import Resolve
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
 from probe.plan import plan_for
+from probe.plan.dns import QueryPlan
 from tests.unit.plan.dialogue import CONTEXT, FORGED, NAME, A, B, Dialogue, late, page
 
 URL = f"http://{NAME}/"
@@ -125,3 +128,13 @@ def test_addresses_of_late_answers_get_handshakes_too() -> None:
     dialogue.tell(f"A {NAME} @network", (FORGED,), late((A,)), late((A,)))
 
     assert dialogue.asks() == [f"hello {NAME} at {A}", f"hello {NAME} at {FORGED}"]
+
+
+def test_a_shared_query_is_one_step() -> None:
+    """It is asked once, whatever is answered."""
+    step = Resolve(name="invented.com", rrtype="A", resolver="udp:192.0.2.1:53", trust=Trust.NETWORK)
+    plan = QueryPlan(step)
+    assert plan.pending() == (step,)
+    plan.observe(step, step.unperformed(Failure.NXDOMAIN, "", 0))
+    plan.finish(step)
+    assert plan.pending() == ()
