@@ -21,7 +21,7 @@ from probe.agent.control_facts import CONTROL_FILE, CONTROL_STAMP_FILE
 from probe.agent.enrolment import origin_of
 from probe.agent.further_collectors import FOLDER as FURTHER_FOLDER
 from probe.agent.hit_list import HIT_LIST_FILE
-from probe.agent.identity import ENROLMENT_FILE, KEY_FILE, SigningKey, read_enrolment, write_private_file
+from probe.agent.identity import ENROLMENT_FILE, KEY_FILE, Enrolment, SigningKey, read_enrolment, write_private_file
 from probe.agent.lock import LOCK_FILE, FolderLock
 from probe.agent.pause_file import PAUSE_FILE
 from probe.agent.state_file import STATE_FILE
@@ -79,6 +79,20 @@ def read_pending(folder: Path) -> tuple[PendingRequest, ...]:
         raise StateError(f"not a request to be forgotten: {error}", where=str(path), mend="delete it") from error
 
 
+def known_enrolment(folder: Path) -> Enrolment | None:
+    """The enrolment in this folder; None where its file is damaged, too, which must keep nobody from deleting it.
+
+    Raises:
+        StateError: the file cannot be read.
+    """
+    try:
+        return read_enrolment(folder)
+    except StateError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        return None
+
+
 def make_requests(folder: Path, settings: Settings) -> tuple[PendingRequest, ...]:
     """The signed requests to every collector that may know a key of this folder; none where it has no key.
 
@@ -90,7 +104,7 @@ def make_requests(folder: Path, settings: Settings) -> tuple[PendingRequest, ...
     further = [
         _request(SigningKey(seed), enrolment.origin, (enrolment.url or enrolment.origin,))
         for one in _further_folders(folder)
-        if (enrolment := read_enrolment(one)) is not None
+        if (enrolment := known_enrolment(one)) is not None
         for seed in _seeds(one)
     ]
     return (*first, *further)
@@ -107,7 +121,7 @@ def _collectors(folder: Path, settings: Settings) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     if settings.agent.collectors:
         found[origin_of(settings.agent.collectors[0])] = settings.agent.collectors
-    enrolment = read_enrolment(folder)
+    enrolment = known_enrolment(folder)
     if enrolment is not None and enrolment.origin not in found:
         found[enrolment.origin] = tuple(dict.fromkeys((enrolment.url or enrolment.origin, enrolment.origin)))
     return found

@@ -15,10 +15,10 @@ from probe.agent.forgetting import (
     PendingRequest,
     erase_folder,
     keep_pending,
+    known_enrolment,
     remove_folder,
     send_request,
 )
-from probe.agent.identity import read_enrolment
 from probe.cli import examples, printable
 from probe.cli.localisation import translate as _
 from probe.errors import ExitStatus, UsageError
@@ -46,7 +46,7 @@ def command(yes: bool, local_only: bool, config: Path | None) -> int:
         return ExitStatus.OK
     if not yes:
         _ask(folder)
-    enrolment = read_enrolment(folder)
+    enrolment = known_enrolment(folder)
     requests = erase_folder(folder, settings, tell=not local_only)
     click.echo(_("Deleted: key, state and history in {folder}.").format(folder=folder))
     unanswered = asyncio.run(_tell(requests, settings))

@@ -27,9 +27,12 @@ from probe.settings import Settings
 
 MIN_SECRET_CHARACTERS = 2
 """A single letter is no name that identifies."""
+MIN_ASN = 1000
+"""A smaller number of a network is too short to be told from other numbers."""
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>)\]]+", re.IGNORECASE)
 _NAME = re.compile(
-    r"(?<![\w./-])(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9](?![\w/])", re.IGNORECASE
+    r"(?<![\w./-])(?:\w(?:[\w-]*[^\W_])?\.)+[^\W\d_][\w-]*[^\W_](?![\w/])",
+    re.IGNORECASE,  # also names like пример.рф
 )
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:\.[0-9]{1,6})?")
 """A date and time, which looks like an address otherwise."""
@@ -113,6 +116,9 @@ def _secrets(settings: Settings, found: AgentStatus) -> Iterator[tuple[str, str]
     yield from ((name, "<host>") for name in {host, host.partition(".")[0]})
     with suppress(OSError, KeyError, ImportError):  # a user without a name
         yield getpass.getuser(), "<user>"
+    yield from ((name, "<user>") for name in (Path.home().name, os.environ.get("SUDO_USER", "")))
+    if settings.network.asn >= MIN_ASN:
+        yield from ((f"{mark}{settings.network.asn}", "<network>") for mark in ("AS", ""))
     yield from (
         (str(place), "~")
         for place in {Path.home(), Path(os.environ.get("HOME") or Path.home())}

@@ -227,3 +227,26 @@ async def test_an_answer_that_erases_nothing_keeps_the_request(tmp_path: Path, a
 
         assert (await send_request(request, chosen)).endswith(problem)
     assert read_enrolment(folder) is None
+
+
+def test_a_damaged_enrolment_keeps_nobody_from_deleting_the_state(tmp_path: Path) -> None:
+    """The settings still name the collector that is asked."""
+    folder = tmp_path / "state"
+    load_or_create_key(folder)
+    (folder / "enrolled").write_bytes(b"{torn")
+
+    (request,) = erase_folder(folder, settings(tmp_path, collectors=[AWAY]), tell=True)
+
+    assert request.origin == AWAY
+    assert sorted(path.name for path in folder.iterdir()) == [PENDING_FILE, "lock"]
+
+
+def test_an_enrolment_that_cannot_be_read_deletes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    load_or_create_key(folder)
+    (folder / "enrolled").mkdir()
+
+    with pytest.raises(StateError, match="cannot be read"):
+        erase_folder(folder, settings(tmp_path), tell=True)
+
+    assert (folder / KEY_FILE).exists()

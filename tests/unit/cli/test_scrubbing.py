@@ -96,3 +96,26 @@ def test_control_characters_of_a_log_are_no_marks_and_reach_no_terminal(text: st
     assert (
         Scrubber({}, OWN).scrubbed(f"{text}\nnext") == "".join(c if c.isprintable() else "?" for c in text) + "\nnext"
     )
+
+
+def test_the_homes_name_and_the_network_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under sudo the home, or who called it, names the volunteer, and not the user of the process."""
+    monkeypatch.setenv("HOME", "/home/annasecret")
+    monkeypatch.setenv("SUDO_USER", "berta")
+    chosen = load(None, {"XDG_CONFIG_HOME": "/nonexistent"}, {"network.asn": 64999})
+
+    status = AgentStatus(
+        time=datetime(2026, 1, 1, tzinfo=UTC),
+        settings="",
+        folder="/nonexistent",
+        consent=True,
+        role="vantage",
+        heartbeat=None,
+        has_state=False,
+        paused=None,
+        vantage=None,
+    )
+    clean = scrubber(chosen, status, (), None)
+
+    found = clean.scrubbed("C:\\Users\\AnnaSecret /x/berta asn=64999 AS64999 649991 пример.рф")
+    assert found == "C:\\Users\\<user> /x/<user> asn=<network> <network> 649991 <name>"
