@@ -42,6 +42,7 @@ class SetupOptions(NamedTuple):
     accept_risks: bool
     enrol_later: bool
     force: bool
+    started_by_caller: bool
 
 
 @click.command(
@@ -64,6 +65,7 @@ class SetupOptions(NamedTuple):
 @click.option("--state", metavar="FOLDER", help="Folder of key, enrolment and state, instead of the usual one.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings file to write.")
 @click.option("--force", is_flag=True, help="Change an existing settings file without asking.")
+@click.option("--started-by-caller", is_flag=True, hidden=True, help="Whoever calls this starts the agent afterwards.")
 def command(*, config: Path | None, **given: Any) -> int:
     """Explain the risk, ask for consent, and write the settings of an agent on this host.
 
@@ -133,6 +135,7 @@ def _ask(options: SetupOptions, before: Settings) -> SetupAnswers:
         state=None if options.state is None else str(Path(options.state).absolute()),
         metered=_metered(options, before),
         start=_start(options),
+        started_by_caller=options.started_by_caller,
     )
 
 

@@ -46,6 +46,7 @@ class SetupAnswers(NamedTuple):
         state: folder of the state; None where the settings stay.
         metered: whether the line costs by volume.
         start: a method of `probe.cli.start_methods`.
+        started_by_caller: whether the caller starts the agent at once (`make run`), so that no next step is printed.
     """
 
     asn: int
@@ -57,6 +58,7 @@ class SetupAnswers(NamedTuple):
     state: str | None
     metered: bool
     start: str
+    started_by_caller: bool = False
 
 
 class SettingsPlan(NamedTuple):
@@ -139,7 +141,8 @@ def show(plan: SettingsPlan, answers: SetupAnswers) -> None:
         tell(_("  The budget ends it at {megabytes:.0f} MB a month.").format(megabytes=most / 1e6))
     if answers.token:
         tell(_("This agent will be enrolled at {collector}.").format(collector=answers.collector))
-    tell(start_methods.describe(answers.start, plan.path, os.environ))
+    if not answers.started_by_caller:
+        tell(start_methods.describe(answers.start, plan.path, os.environ))
     if not answers.collector:
         tell(_("No control: silence and resets cannot be told from a dead site. A collector has one."))
     tell()
@@ -182,7 +185,7 @@ def apply(plan: SettingsPlan, answers: SetupAnswers) -> ExitStatus:
         tell(_("An agent that runs reads them when it is started again."))
     state = state_folder(settings.agent.state, os.environ)
     start_methods.install(answers.start, plan.path, state, os.environ)
-    for line in _next_steps(plan.path, answers.start):
+    for line in () if answers.started_by_caller else _next_steps(plan.path, answers.start):
         tell(line)
     if problem:
         say(problem)

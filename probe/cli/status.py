@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from probe.agent.agent_status import AgentStatus, Queue, TargetState, read_status
-from probe.agent.traffic_budget import said_use
+from probe.agent.traffic_budget import PeriodUse
 from probe.cli import examples, printable
 from probe.cli.localisation import Untranslated, translate_plural
 from probe.cli.localisation import translate as _
@@ -29,6 +29,8 @@ MAX_CLOCK_STEP_SECONDS = 60.0
 """A sign of life dated further ahead was written before the clock was set back."""
 LATE_ROUNDS = 3.0
 """Intervals without a sign of life after which the agent counts as not running."""
+MIN_LATE_SECONDS = 180.0
+"""Shortest silence of an agent that is told: its re-tests after a change may make one round last a minute or two."""
 MAX_LISTED_TARGETS = 40
 """Targets of each list that are printed; the others are counted, and `--json` has all."""
 
@@ -39,8 +41,8 @@ MAX_LISTED_TARGETS = 40
 def command(as_json: bool, config: Path | None) -> int:
     """Show what is blocked and since when, what fails and is not certain, and how the agent of this host is.
 
-    Contacts nobody. Exit status: 0 all well with the agent, whatever is blocked; 1 something needs attention, and is
-    named; 2 the settings or the state cannot be read.
+    Contacts nobody. Exit status: 0 all well with the agent, whatever is blocked and with or without a control;
+    1 something needs attention, and is named; 2 the settings or the state cannot be read.
     """
     settings = load(config, os.environ)
     folder = state_folder(settings.agent.state, os.environ)
@@ -101,16 +103,36 @@ def agent_lines(found: AgentStatus) -> Iterator[str]:
     yield from _report_lines(found)
     for one in found.traffic:
         if one.period == "day":
-            yield _("Traffic today (UTC): {use}.").format(use=said_use(one))
+            yield _("Traffic today (UTC): {use}.").format(use=_use_text(one))
         elif any(one.budget):
-            yield _("Traffic this month: {use}.").format(use=said_use(one))
+            yield _("Traffic this month: {use}.").format(use=_use_text(one))
     if found.control is not None and found.control.targets:
         yield _("Control: it has measured {targets} of {of} targets.").format(
             targets=found.control.targets, of=found.control.of
         )
+    elif found.control is not None and found.role != "control":
+        yield _(
+            "No control: silence and resets cannot be told from a dead site. Ask the collector's operator for"
+            " `probe collector serve --control`, or name a file under [agent] control."
+        )
     yield _("probe {version}; settings: {settings}; state: {folder}").format(
         version=found.version, settings=found.settings or _("the defaults"), folder=found.folder
     )
+
+
+def _use_text(one: PeriodUse) -> str:
+    """What a period used, beside its budgets: `3.1 of 20.0 MB, 1,200 packets, 90 connections`."""
+    used, most = one.used, one.budget
+    pairs = {
+        "megabytes": (f"{used.octets / 1e6:,.1f}", f"{most.octets / 1e6:,.1f}" if most.octets else ""),
+        "packets": (f"{used.packets:,d}", f"{most.packets:,d}" if most.packets else ""),
+        "connections": (f"{used.connections:,d}", f"{most.connections:,d}" if most.connections else ""),
+    }
+    amounts = {
+        name: _("{number} of {most}").format(number=number, most=bound) if bound else number
+        for name, (number, bound) in pairs.items()
+    }
+    return _("{megabytes} MB, {packets} packets, {connections} connections").format(**amounts)
 
 
 def _round_lines(found: AgentStatus) -> Iterator[str]:
@@ -162,11 +184,6 @@ def problems(found: AgentStatus) -> Iterator[str]:
         if found.round.state != "online":
             yield _("The last round was {state}: nothing new is known of the targets.").format(state=found.round.state)
         yield from (f"{_('Last round')}: {sentence}" for sentence in describe_notes(found.round.notes))
-    if found.control is not None and not found.control.targets and found.role != "control":
-        yield _(
-            "No control: silence and resets cannot be told from a dead site. Ask the collector's operator for"
-            " `probe collector serve --control`, or name a file under [agent] control."
-        )
     if found.clock is not None:
         yield _("{difference}: set it, or certificates may seem invalid.").format(difference=found.clock)
     yield from _report_problems(found)
@@ -188,7 +205,7 @@ def _life_problems(found: AgentStatus) -> Iterator[str]:
         yield _("The last sign of life is dated {seconds:.0f} s ahead: was the clock of this host set back?").format(
             seconds=-age
         )
-    elif age > LATE_ROUNDS * found.heartbeat.interval and found.paused is None:
+    elif age > max(LATE_ROUNDS * found.heartbeat.interval, MIN_LATE_SECONDS) and found.paused is None:
         yield _("The last sign of life was at {moment}: the agent does not seem to run.").format(
             moment=moment_text(found.heartbeat.time)
         )

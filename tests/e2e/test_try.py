@@ -102,6 +102,8 @@ def test_with_consent_the_board_shows_the_network_and_the_lack_of_a_control_is_t
     assert re.search(r"64500", board), text
     assert "RU" in board
     assert "No control: silence and resets cannot be told from a dead site" in text
+    assert "status --config var/probe.toml" in text
+    assert "Next:" not in text
 
 
 def board_of(url: str) -> str:

@@ -12,10 +12,12 @@ import pytest
 from probe.agent.agent_status import AgentStatus, Heartbeat, Queue, TargetState, VantageIdentity
 from probe.agent.control_facts import Coverage
 from probe.agent.pause_file import Pause
+from probe.agent.traffic_budget import PeriodUse
 from probe.cli import main
 from probe.cli.status import MAX_LISTED_TARGETS, agent_lines, problems, target_lines
 from probe.formats.batch import RoundReport
 from probe.model.verdict import Status
+from probe.traffic_account import WireTraffic
 
 NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
 WELL = AgentStatus(
@@ -130,7 +132,6 @@ def test_a_pause_is_said_and_its_silence_is_no_problem() -> None:
             {"round": RoundReport(start=NOW, seconds=1.0, targets=5, measured=5, notes=("tunnel",))},
             "Last round: traffic leaves through a tunnel",
         ),
-        ({"control": Coverage(targets=0, of=5)}, "No control: silence and resets cannot be told from a dead site"),
         ({"collectors": ("https://c.example",)}, "Not enrolled: run probe enrol https://c.example --token-file FILE"),
         (
             {"vantage": VantageIdentity(agent="a", collector="https://c.example", key=False)},
@@ -154,6 +155,33 @@ def test_a_sign_of_life_is_late_after_three_intervals_and_wrong_when_dated_a_min
     at_the_bound = Heartbeat(time=NOW - timedelta(seconds=age), interval=300.0)
 
     assert list(problems(changed(heartbeat=at_the_bound))) == []
+
+
+def test_an_agent_with_short_rounds_is_not_late_while_it_tests_again() -> None:
+    within_retests = Heartbeat(time=NOW - timedelta(seconds=100), interval=5.0)
+
+    assert list(problems(changed(heartbeat=within_retests))) == []
+
+
+def test_a_missing_control_is_told_and_is_no_problem_of_the_agent() -> None:
+    alone = changed(control=Coverage(targets=0, of=5))
+
+    assert any(line.startswith("No control: silence and resets cannot be told") for line in agent_lines(alone))
+    assert list(problems(alone)) == []
+
+
+@pytest.mark.parametrize(
+    ("octets", "said"),
+    [
+        (0, "Traffic today (UTC): 3.1 MB, 1,200 packets, 90 connections."),
+        (20_000_000, "Traffic today (UTC): 3.1 of 20.0 MB, 1,200 packets, 90 connections."),
+    ],
+)
+def test_the_traffic_of_the_day_is_shown_beside_its_budget(octets: int, said: str) -> None:
+    used = WireTraffic(connections=90, packets=1200, octets=3_100_000)
+    budget = WireTraffic(connections=0, packets=0, octets=octets)
+
+    assert said in list(agent_lines(changed(traffic=(PeriodUse("day", used, budget),))))
 
 
 def test_the_public_name_and_the_queue_are_shown() -> None:
