@@ -100,6 +100,7 @@ class UdpQuery:
         self._ident = asked.ident
         self._stray = self._datagrams = 0
         self._arrived = arrived
+        self._asked_socket = asked.sock
         self._socket = async_socket(asked.sock, datagrams=True)
 
     async def answer(self) -> DnsAnswer:
@@ -158,9 +159,20 @@ class UdpQuery:
         arrived, self._arrived = self._arrived, None
         if isinstance(arrived, OSError):
             raise arrived
-        data = await self._socket.receive(65535) if arrived is None else arrived
-        self._note(len(data))
-        return data
+        if arrived is None:
+            try:
+                arrived = await self._socket.receive(65535)
+            except OSError as error:
+                arrived = self._behind(error)
+        self._note(len(arrived))
+        return arrived
+
+    def _behind(self, error: OSError) -> bytes:
+        """The datagram that waits behind an ICMP error, which the kernel reports first; else raise the error."""
+        try:
+            return self._asked_socket.recv(65535)
+        except OSError:
+            raise error from None
 
     def _note(self, octets: int) -> None:
         """Count a datagram; the question reserved the room of one."""

@@ -54,6 +54,7 @@ class LookupUnderWay(Deadline):
         "_closed",
         "_emit",
         "_ended",
+        "_error",
         "_known",
         "_poller",
         "_question",
@@ -89,22 +90,25 @@ class LookupUnderWay(Deadline):
         self._poller = poller
         self._known: list[DnsAnswer] = []
         self._closed = False
+        self._error: OSError | None = None
         self._stray = 0
         poller.watch(self)
         self.begin(asyncio.get_running_loop(), min(RESEND_SECONDS[0], tools.timeout))
 
     def on_events(self, events: int) -> None:  # noqa: ARG002 - whatever they are, reading shows what happened
-        """Read what has arrived."""
+        """Read what has arrived; an ICMP error is reported before the datagrams that came with it."""
         for _ in range(_READS_PER_TURN):
             if self._closed:
                 return
             try:
                 data = self.sock.recv(65535)
             except (BlockingIOError, InterruptedError):
+                if self._error is not None:
+                    self._leave(self._error) if not self._known else self._end()
                 return
             except OSError as error:
-                self._leave(error) if not self._known else self._end()
-                return
+                self._error = error
+                continue
             if self._known:
                 self._take_late(data)
             elif self._take_first(data):

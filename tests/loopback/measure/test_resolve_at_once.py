@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import dns.rcode
 import pytest
 
+from probe.measure.dns_udp import UdpQuery, send_query
+from probe.measure.dns_wire import dns_question
+from probe.measure.edge_poller import edge_poller
 from probe.measure.pace import PaceLimiter
-from probe.measure.resolve_at_once import begin
+from probe.measure.resolve_at_once import LookupUnderWay, begin
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import LateAnswer, Observation, Resolution
@@ -84,6 +88,37 @@ async def test_an_icmp_error_is_left_to_the_coroutine(tools: Tools) -> None:
     seen, needed = await ask(closed_port(), tools)
 
     assert (seen[0].failure, needed) == (Failure.UNREACHABLE, True)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the first query", "a repeated query"])
+async def test_an_answer_behind_an_icmp_error_is_read(tools: Tools, *, first: bool) -> None:
+    """The kernel reports the error first, where an injected answer and the ICMP message of the address both arrived."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        asked = send_query("127.0.0.1", server.getsockname()[1], dns_question("lab.example", "A"))
+        query, peer = server.recvfrom(512)
+        server.sendto(reply_to(query, "198.51.100.7"), peer)
+    asked.sock.send(b"")  # nobody listens there any more
+    seen: list[Observation] = []
+    if not first:
+        waiting = UdpQuery(asked, dns_question("lab.example", "A"))
+        assert (await waiting.answer()).addresses == ("198.51.100.7",)
+        waiting.close()
+        return
+    poller = edge_poller()
+    if poller is None:
+        pytest.skip("this platform has no epoll")
+    step = Resolve(name="lab.example", rrtype="A", resolver="udp:127.0.0.1:53", trust=Trust.NETWORK)
+    timestamps = Timestamps(asyncio.get_running_loop().time(), step.position)
+    end: asyncio.Future[Coroutine[Any, Any, None] | None] = asyncio.get_running_loop().create_future()
+    assert tools.concurrency.sockets.try_acquire()
+    question = dns_question("lab.example", "A")
+    under_way = LookupUnderWay(asked, question, step, tools, timestamps, seen.append, end.set_result, poller)
+    assert await end is None
+    under_way.close()
+
+    assert isinstance(seen[0], Resolution)
+    assert seen[0].addresses == ("198.51.100.7",)
 
 
 async def test_a_resolver_that_rejects_edns_is_asked_again_without() -> None:

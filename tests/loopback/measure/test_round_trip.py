@@ -14,6 +14,7 @@ import trustme
 
 from probe.measure.fetch import fetch
 from probe.measure.handshake import handshake
+from probe.measure.handshake_slots import HandshakeSlot
 from probe.measure.pace import PaceLimiter
 from probe.measure.round_trip import AnswerTimer, KernelRoundTrip, kernel_round_trip, parse_darwin, parse_linux
 from probe.measure.tools import Timestamps, Tools
@@ -126,10 +127,10 @@ async def test_a_server_that_closes_unasked_does_not_look_near(tools: Tools, mon
     slot = tools.concurrency.handshake_slot
 
     class Late:
-        async def __aenter__(self) -> None:
+        async def __aenter__(self) -> HandshakeSlot:
             await asyncio.sleep(3 * DELAY_SECONDS)
             self._slot = slot()
-            await self._slot.__aenter__()
+            return await self._slot.__aenter__()
 
         async def __aexit__(self, *raised: object) -> None:
             await self._slot.__aexit__(None, None, None)
