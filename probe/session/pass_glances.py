@@ -183,6 +183,9 @@ class PassGlances:
     ) -> None:
         """Perform the requests, those of a second together; after a stop no more of them."""
         runner = await self._runner()
+        if not self._looks.spread:
+            await runner.run(requests, take, stopping=stopping)
+            return
         moments: dict[int, list[GlanceRequest]] = {}
         for request in requests:
             moments.setdefault(int(_RANDOM.uniform(0, self._looks.spread)), []).append(request)
