@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import msgspec
 
 from probe import USER_AGENT
+from probe.model.address import parse_address
 
 MAX_HEAD_BYTES = 64 * 1024
 """Bytes of a reply's status line and header fields, and of one line of a chunked body."""
@@ -135,8 +136,10 @@ class HttpExchange:
         host, port = self._url.hostname or "", self._url.port or (443 if secure else 80)
         where = (host, port) if proxy is None else (proxy.host, proxy.port)
         at_once = self._context if secure and proxy is None else None
+        # With one address a delay has no use, and asyncio forgets the socket of a race that is cancelled.
+        delay = None if parse_address(where[0]) is not None else STAGGER_SECONDS
         self._reader, self._writer = await asyncio.open_connection(
-            *where, ssl=at_once, limit=MAX_HEAD_BYTES, happy_eyeballs_delay=STAGGER_SECONDS
+            *where, ssl=at_once, limit=MAX_HEAD_BYTES, happy_eyeballs_delay=delay
         )
         self._proxy = proxy if not secure else None
         if secure and proxy is not None:

@@ -215,9 +215,9 @@ def test_an_overlapping_cron_job_leaves_the_round_to_the_one_at_work(page: str, 
 
 
 def test_in_quiet_hours_a_cron_job_sends_nothing_and_prints_nothing(page: str, tmp_path: Path) -> None:
-    config = settings(tmp_path, [page], quiet_hours=["00:00-12:00", "12:00-00:00"])
+    config = settings(tmp_path, [page], quiet_hours=["11:00-13:00"], time_zone="UTC")
 
-    done = probe("run", "--once", "--config", str(config))
+    done = probe("run", "--once", "--config", str(config), PROBE_CLOCK="2026-05-04T12:00:00Z@1")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert not (tmp_path / "state").exists()
