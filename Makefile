@@ -46,7 +46,7 @@ ifdef TESTS
 else
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/lab
 	# The lab runs apart, because it measures time-outs; three at once, because its long runs mostly wait.
-	$(PYTHON) -m pytest -n 3 --dist loadfile tests/lab
+	$(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/lab
 endif
 
 pythons:

@@ -15,10 +15,13 @@ from tests.lab.topology import Lab, missing
 from tests.lab.world import deal
 
 _SUMMARY = pytest.StashKey[list[str]]()
+_LONGEST = ("test_long_life.py", "test_scenarios.py", "test_benign_runs.py")
+"""Files that take minutes, in the order in which workers begin them; the short ones fill what is left."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the lab in one clear line where it cannot run; with CI=true that is a failure instead."""
+    """Begin with what takes longest. Skip the lab in one clear line where it cannot run; with CI=true that fails."""
+    items.sort(key=lambda item: _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST))
     reason = missing()
     if not reason:
         return
