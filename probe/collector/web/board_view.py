@@ -10,8 +10,8 @@ import msgspec
 
 from probe.collector.own_control import own_id
 from probe.collector.store import StoreSession, events, from_ms, history, to_ms
-from probe.collector.store.events import Revision
 from probe.collector.store.history import LatestPresence
+from probe.collector.web.recent_changes import Change, recent_changes
 from probe.collector.web.timeline import TimelineStrip, network_timeline
 from probe.fuse.board import ServiceInNetwork, board_services
 from probe.fuse.revision import NEWS_KINDS
@@ -25,6 +25,8 @@ MAX_EVENTS_READ = 10_000
 MAX_SERVICES = 300
 """Rows on the page, the worst statuses first; the API has all."""
 MAX_RECENT = 40
+MAX_NEWS_READ = 2_000
+"""Revisions read for the list of recent changes: a national event has one for each service and network."""
 _WORST = (
     Status.BLOCKED,
     Status.THROTTLED,
@@ -85,7 +87,8 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
         networks: the columns.
         rows: the services, the worst statuses first.
         ongoing: the events that have not lifted; an event of a country stands for those of its networks.
-        recent: revisions of the last 24 hours that are news, newest first.
+        recent: what happened in the last 24 hours, newest first.
+        late: how many revisions of these hours are about earlier days.
         controls: how many controls are present and online. Without one, silence and resets prove nothing.
         own_control: whether the collector's own is one of them.
     """
@@ -94,7 +97,8 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
     networks: tuple[NetworkColumn, ...]
     rows: tuple[ServiceRow, ...]
     ongoing: tuple[Event, ...]
-    recent: tuple[Revision, ...]
+    recent: tuple[Change, ...]
+    late: int
     controls: int
     own_control: bool = False
 
@@ -110,12 +114,10 @@ def board_view(session: StoreSession, now: datetime) -> BoardView:
     since = to_ms(now - TIMELINE_PERIOD)
     known = events.events(session, since, MAX_EVENTS_READ)
     presences_now = history.latest_presences(session)
-    controls = {
-        each.agent
-        for each in presences_now
-        if each.role == "control" and each.state == VantageState.ONLINE and _present(each, now)
-    }
+    controls = present_controls(presences_now, now)
     columns = network_columns([each for each in presences_now if each.role != "control"], now)
+    published = events.news(session, NEWS_KINDS, to_ms(now - RECENT_PERIOD), MAX_NEWS_READ)
+    recent, late = recent_changes(published, now - RECENT_PERIOD)
     rows = _rows(
         board_services(events.status_counts(session, moment)),
         columns,
@@ -128,10 +130,20 @@ def board_view(session: StoreSession, now: datetime) -> BoardView:
         networks=tuple(columns),
         rows=tuple(rows),
         ongoing=tuple(_ongoing(known)),
-        recent=tuple(events.news(session, NEWS_KINDS, to_ms(now - RECENT_PERIOD), MAX_RECENT)),
+        recent=recent[:MAX_RECENT],
+        late=late,
         controls=len(controls),
         own_control=own_id(session) in controls,
     )
+
+
+def present_controls(presences_now: Iterable[LatestPresence], now: datetime) -> set[str]:
+    """The controls that are present and online."""
+    return {
+        each.agent
+        for each in presences_now
+        if each.role == "control" and each.state == VantageState.ONLINE and _present(each, now)
+    }
 
 
 def _present(each: LatestPresence, now: datetime) -> bool:

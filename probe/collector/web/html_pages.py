@@ -16,6 +16,7 @@ from aiohttp import web
 from probe.collector.state import STATE, Collector
 from probe.collector.store import from_ms
 from probe.collector.web import wording
+from probe.collector.web.board_summary import board_summary
 from probe.collector.web.board_view import BoardView, board_view
 from probe.collector.web.display_names import country_name, service_title
 from probe.collector.web.event_view import EventView, SupportingVerdict, event_view
@@ -103,7 +104,7 @@ async def get_board(request: web.Request) -> web.Response:
         "board.html",
         view=view,
         now=view.now,
-        headline=_headline(view),
+        summary=board_summary(view),
         present=sum(place.present for place in view.networks),
         legend=list(wording.STATUS),
         rule=wording.STATUS_RULE,
@@ -145,24 +146,6 @@ def render(request: web.Request, name: str, status: int = 200, **values: Any) ->
 
 def _epoch() -> datetime:
     return from_ms(0)
-
-
-def _headline(view: BoardView) -> str:
-    """The state of the board in one sentence: the affected services, and the number of networks."""
-    services = sorted({event.service for event in view.ongoing}, key=str.casefold)
-    networks = {event.network for event in view.ongoing}
-    if len(services) == 1:
-        name = wording.shortened(service_title(services[0]))
-        said = wording.STATUS[view.ongoing[0].status][0].lower()
-        measured = [line for line in view.rows if line.service == services[0]]
-        cells = [cell for line in measured for cell in line.cells if cell is not None]
-        hit = [cell.summary.partial for cell in cells if cell.event is not None]
-        whole, partial = hit.count(False), hit.count(True)
-        where = f"on {whole}" if whole else f"in part on {partial}"
-        more = f", in part on {partial} more" if whole and partial else ""
-        return f"{name} is {said} {where} of {wording.count_of(len(cells), 'measured network')}{more}."
-    where = wording.count_of(len(networks), "network")
-    return f"{wording.count_of(len(services), 'service')} blocked or throttled on {where}."
 
 
 def _lanes(view: EventView, now: datetime) -> list[TimelineStrip]:

@@ -14,6 +14,7 @@ from probe.collector.state import STATE, Collector
 from probe.collector.web import wording
 from probe.collector.web.display_names import catalogue_services, country_name, service_title
 from probe.collector.web.html_pages import MAX_AGE_SECONDS, RELOAD_SECONDS, render
+from probe.collector.web.network_counts import absence_text, count_networks, interference_text
 from probe.collector.web.register_timeline import Lag, ObservedNetwork, TimeBounds
 from probe.collector.web.responses import ApiError, csv_response, json_response
 from probe.collector.web.service_view import CountryView, ServiceView, service_view
@@ -91,15 +92,15 @@ async def get_service(request: web.Request) -> web.StreamResponse:
 def sentence(view: ServiceView, country: CountryView) -> str:
     """The state of the service in one country, as a sentence."""
     where = f" in {country_name(country.code)}" if country.code else ""
-    statuses = [each.cell.summary.status for each in country.networks]
-    present = [status for status in statuses if status is not Status.UNKNOWN]
     name = wording.shortened(service_title(view.service)) + where
-    partial = [each.cell.event for each in country.networks if each.cell.event and each.cell.summary.partial]
-    whole = [event for event in country.ongoing() if event not in partial]
-    said = wording.country_summary(name, whole, present, len(statuses), partial)
-    if country.listed is not None and not statuses:
-        return f"{name}: on the register; no vantage measures it."
-    return said
+    if not country.networks:
+        return f"{name}: {'on the register; ' if country.listed else ''}no vantage measures it."
+    counts = count_networks(each.cell for each in country.networks)
+    if not counts.interfered:
+        return f"{name}: {absence_text(counts, controlled=bool(view.controls))}."
+    first = min(country.ongoing(), key=lambda event: (event.onset, event.id))
+    since = " since" if counts.interfered == 1 else ", the first since"
+    return f"{name}: {interference_text(counts)}{since} {wording.beginning(first)}."
 
 
 def _tone(view: ServiceView) -> Status:

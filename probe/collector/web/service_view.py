@@ -13,7 +13,15 @@ from datetime import datetime, timedelta
 import msgspec
 
 from probe.collector.store import StoreSession, events, history, register, to_ms
-from probe.collector.web.board_view import TIMELINE_PERIOD, BoardCell, NetworkColumn, board_cell, network_columns
+from probe.collector.store.history import LatestPresence
+from probe.collector.web.board_view import (
+    TIMELINE_PERIOD,
+    BoardCell,
+    NetworkColumn,
+    board_cell,
+    network_columns,
+    present_controls,
+)
 from probe.collector.web.register_timeline import ListingComparison, RegisterListing, compare, register_listings
 from probe.collector.web.timeline import TimelineStrip, listing_timeline, network_timeline
 from probe.fuse.board import board_services
@@ -63,6 +71,7 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
         comparisons: each register listing beside what was observed.
         since: the beginning of the timeline, which ends at `now`.
         events: of networks and countries, newest first.
+        controls: how many controls are present and online.
     """
 
     now: datetime
@@ -72,6 +81,7 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     lanes: tuple[TimelineLane, ...]
     events: tuple[Event, ...]
+    controls: int
 
 
 class _History(msgspec.Struct, frozen=True):
@@ -100,7 +110,8 @@ def service_view(session: StoreSession, service: str, now: datetime) -> ServiceV
     for presence in history.presences_since(session, to_ms(since)):
         presences[presence.network].append(presence)
     past = _History(own, presences, measured_since)
-    countries = _countries(_network_statuses(session, service, now, past), listed, now)
+    presences_now = history.latest_presences(session)
+    countries = _countries(_network_statuses(session, service, now, past, presences_now), listed, now)
     return ServiceView(
         now=now,
         service=service,
@@ -109,12 +120,15 @@ def service_view(session: StoreSession, service: str, now: datetime) -> ServiceV
         since=since,
         lanes=tuple(_lanes(listed, past, [country.code for country in countries], (since, now))),
         events=tuple(known),
+        controls=len(present_controls(presences_now, now)),
     )
 
 
-def _network_statuses(session: StoreSession, service: str, now: datetime, past: _History) -> list[NetworkStatus]:
+def _network_statuses(
+    session: StoreSession, service: str, now: datetime, past: _History, presences_now: Sequence[LatestPresence]
+) -> list[NetworkStatus]:
     found = events.status_counts(session, to_ms(now), service)
-    there = [each for each in history.latest_presences(session) if each.role != "control"]
+    there = [each for each in presences_now if each.role != "control"]
     columns = {column.network: column for column in network_columns(there, now)}
     return [
         NetworkStatus(

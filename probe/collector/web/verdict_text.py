@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,6 +25,8 @@ from probe.model.observation import (
 from probe.model.resolver import Trust
 from probe.model.verdict import ControlFacts, ControlPage, Verdict
 
+_FAMILY_MARK = {"A": False, "AAAA": True}
+"""Record type -> whether its addresses have colons."""
 MAX_STEPS = 60
 """Steps on the page; the raw JSON has all."""
 
@@ -64,6 +67,23 @@ PURPOSE = {
 SAID = {TracePayload.HELLO: "hello", TracePayload.REQUEST: "request", TracePayload.QUERY: "query"}
 
 
+class StepMark(StrEnum):
+    """What a step says about the target."""
+
+    GOOD = "good"
+    """As it should be: also the denial of a name that does not exist, and silence where nothing listens."""
+    BAD = "bad"
+    """Part of what is wrong."""
+    PLAIN = "plain"
+    """Neither: a comparison without a result, or a fact such as a name without an IPv6 address."""
+
+
+_INTERRUPTED = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.EOF, Failure.UNREACHABLE})
+"""Failures of a comparison that somebody on the path can cause."""
+_UNUSED = frozenset({Purpose.RELAY, Purpose.NOWHERE})
+"""Purposes of steps that must fail, because nothing is there."""
+
+
 class EvidenceRow(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a measurement as a row of text.
 
@@ -71,14 +91,14 @@ class EvidenceRow(msgspec.Struct, frozen=True, kw_only=True):
         layer: `DNS`, `TCP`, `TLS`, `HTTP`, `SEND`, `QUIC`, `PATH`.
         asked: the request, and to whom it went.
         here: what the vantage received.
-        good: False where that is part of what is wrong.
+        mark: what that means for the verdict.
         there: what the control received; empty where it has no such step.
     """
 
     layer: str
     asked: str
     here: str
-    good: bool
+    mark: StepMark
     there: str = ""
 
 
@@ -86,20 +106,38 @@ def evidence_rows(verdict: Verdict) -> list[EvidenceRow]:
     """The rows of a verdict, in the order of its observations."""
     control = verdict.evidence.control
     layers = {cause.partition(".")[0] for cause in verdict.causes}
-    rows: list[EvidenceRow] = []
-    for seen in verdict.evidence.observations[:MAX_STEPS]:
-        row = _step(seen, control)
+    seen = verdict.evidence.observations[:MAX_STEPS]
+    return [replace(_step(each, control), mark=_mark(each, control, layers)) for each in seen]
+
+
+def _mark(seen: Observation, control: ControlFacts | None, layers: set[str]) -> StepMark:
+    """What an observation means for the verdict, by the purpose of its step."""
+    if isinstance(seen, LateAnswer):
+        return StepMark.BAD
+    if isinstance(seen, TraceReply):  # silence means only that the packet ended before whoever answers
+        return StepMark.PLAIN if seen.failure in (None, Failure.TIMEOUT) else StepMark.BAD
+    failure = seen.failure
+    if seen.purpose is Purpose.GHOST:
+        denied = failure in (Failure.NXDOMAIN, Failure.NODATA)
+        return StepMark.BAD if failure is None else StepMark.GOOD if denied else StepMark.PLAIN
+    if seen.purpose in _UNUSED:
+        return StepMark.BAD if failure is None else StepMark.GOOD
+    if failure is None:
         odd = seen.purpose is Purpose.SUBJECT and _is_odd(seen, control, layers)
-        rows.append(msgspec.structs.replace(row, good=False) if odd else row)
-    return rows
+        return StepMark.BAD if odd else StepMark.GOOD
+    if isinstance(seen, Resolution) and failure is Failure.NODATA and not _known_addresses(seen, control):
+        # A name without an IPv6 address is nothing odd.
+        return StepMark.PLAIN if seen.rrtype == "AAAA" or "dns" not in layers else StepMark.BAD
+    if seen.purpose is Purpose.SUBJECT or failure in _INTERRUPTED:
+        return StepMark.BAD
+    return StepMark.PLAIN
 
 
 def _is_odd(seen: Observation, control: ControlFacts | None, layers: set[str]) -> bool:
     """Whether an answer is not the target's: by its certificate, or in a layer that the verdict names as a cause."""
     match seen:
         case Resolution() if "dns" in layers and seen.trust is not Trust.TRUSTED:
-            known = control.addresses.get(seen.name, ()) if control else ()
-            return not set(seen.addresses) & set(known)
+            return not set(seen.addresses) & set(_known_addresses(seen, control))
         case TlsHandshake():
             return not seen.verified
         case Exchange() if "http" in layers:
@@ -154,7 +192,7 @@ def _step(seen: Observation, control: ControlFacts | None) -> EvidenceRow:
         case LateAnswer():
             said = f"a second answer {seen.gap} ms later: {', '.join(seen.addresses) or 'no address'}"
             return EvidenceRow(
-                layer="DNS", asked=printable(f"{seen.rrtype} of {seen.name}"), here=printable(said), good=False
+                layer="DNS", asked=printable(f"{seen.rrtype} of {seen.name}"), here=printable(said), mark=StepMark.BAD
             )
         case Connection():
             return _row("TCP", f"connect to {seen.address} port {seen.port}", seen, f"open after {seen.took} ms")
@@ -186,14 +224,21 @@ def _row(layer: str, asked: str, seen: Observation, well: str, there: str = "") 
         layer=layer,
         asked=printable(f"{asked}, {why}" if why else asked),
         here=printable(f"{failed}{detail}, after {seen.took} ms" if failed else well),
-        good=seen.failure is None,
+        mark=StepMark.PLAIN,
         there=printable(there),
     )
 
 
 def _addresses(seen: Resolution, control: ControlFacts | None) -> str:
-    known = control.addresses.get(seen.name, ()) if control and seen.purpose is Purpose.SUBJECT else ()
-    return ", ".join(known)
+    return ", ".join(_known_addresses(seen, control)) if seen.purpose is Purpose.SUBJECT else ""
+
+
+def _known_addresses(seen: Resolution, control: ControlFacts | None) -> tuple[str, ...]:
+    """The control's addresses of the family that was asked for."""
+    known = control.addresses.get(seen.name, ()) if control else ()
+    if seen.rrtype in _FAMILY_MARK:
+        return tuple(address for address in known if (":" in address) is _FAMILY_MARK[seen.rrtype])
+    return known
 
 
 def _certificate(seen: TlsHandshake, control: ControlFacts | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from probe.collector.web.display_names import service_title
@@ -164,40 +164,6 @@ def confidence(event: Event) -> str:
             return f"confirmed by {event.vantages} vantages"
         case Confidence.DISPUTED:
             return "disputed: vantages of the same network differ"
-
-
-def country_summary(
-    name: str, ongoing: Sequence[Event], present: Sequence[Status], measured: int, partial: Sequence[Event] = ()
-) -> str:
-    """The state of a service in a country, as a sentence.
-
-    Args:
-        name: `WeChat in Russia`.
-        ongoing: ongoing events of networks where the service as a whole is blocked or throttled.
-        present: the statuses in networks with a present vantage.
-        measured: how many networks measure it.
-        partial: ongoing events of networks where the service works and only some of its targets are interfered with.
-    """
-    if not measured:
-        return f"{name}: no vantage measures it."
-    networks = count_of(measured, "measured network")
-    if ongoing or partial:
-        numbers = [
-            (f"{STATUS[kind][0].lower()}{part}", sum(event.status is kind for event in found))
-            for part, found in (("", ongoing), (" in part", partial))
-            for kind in (Status.BLOCKED, Status.THROTTLED)
-        ]
-        said = " and ".join(f"{word} on {number}" for word, number in numbers if number)
-        first = min((*ongoing, *partial), key=lambda event: (event.onset, event.id))
-        since = " since" if len(ongoing) + len(partial) == 1 else ", the first since"
-        return f"{name}: {said} of {networks}{since} {beginning(first)}."
-    if not present:
-        return f"{name}: no vantage has reported lately, so the present state is not known."
-    if set(present) == {Status.REACHABLE}:
-        where = "the one measured network" if measured == 1 else f"all {networks}"
-        return f"{name}: reachable on {where if len(present) == measured else f'{len(present)} of {networks}'}."
-    good = sum(status is Status.REACHABLE for status in present)
-    return f"{name}: neither blocked nor throttled; reachable on {good} of {networks}."
 
 
 def confidence_summary(ongoing: Iterable[Event]) -> str:

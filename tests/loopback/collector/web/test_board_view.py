@@ -54,7 +54,7 @@ async def test_a_cell_s_status_dates_from_the_onset_or_the_end_of_its_event(serv
     assert cell.event is None
     assert abs(cell.since - (NOW - HOUR)) < timedelta(milliseconds=2)
     assert [bar.kind for bar in cell.timeline.bars] == ["reachable", "blocked"]
-    assert [each.kind for each in view.recent] == ["lifted", "began"]
+    assert [each.revision.kind for each in view.recent] == ["lifted", "began"]
 
 
 async def test_a_network_shows_its_present_vantages_and_their_states(server: Server, enrolled: Enrolled) -> None:

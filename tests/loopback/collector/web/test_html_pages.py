@@ -61,7 +61,8 @@ async def test_an_empty_board_says_that_no_vantage_has_reported(server: Server) 
     """It also says how to enrol one."""
     text = await page(server, "/")
 
-    assert "No vantage has reported yet." in text
+    assert "<h1>Nobody has looked yet.</h1>" in text
+    assert "No event" not in text
     assert "probe collector token" in text
 
 
@@ -83,13 +84,16 @@ async def test_the_board_has_a_sentence_then_services_by_network(server: Server,
 
 async def test_a_board_without_a_control_says_what_that_hides(server: Server, enrolled: Enrolled) -> None:
     """A control that is present and online ends the notice; one that is offline does not."""
-    await report(server, await enrolled())
+    agent = await enrolled()
+    failing = settled(T, NOW - HOUR, Status.UNREACHABLE)
+    await agent.post(server.http, agent.batch(rounds=rounds(NOW - HOUR, 13), settled=(failing,), services=SERVICES))
     control, missing = await enrolled(role="control"), "silence and resets cannot be told from a dead site"
     await control.post(server.http, control.batch(rounds=rounds(NOW - HOUR, 12, "offline")))
 
     text = await page(server, "/")
     assert missing in text
     assert "No interference seen" not in text
+    assert "1 of 1 service cannot be reached, and without a control nobody can say why" in text
     async with server.http.get(f"{server.page}/api/v1/board") as answer:
         assert (await answer.json())["control"] == {"present": 0, "own": False}
 
@@ -97,7 +101,8 @@ async def test_a_board_without_a_control_says_what_that_hides(server: Server, en
     await server.collector.real.sleep(MAX_AGE_SECONDS)
     text = await page(server, "/")
     assert missing not in text
-    assert "No interference seen" in text
+    assert "1 of 1 service cannot be reached, and the evidence does not say why" in text
+    assert "No interference seen" not in text
     assert "1 control<" in text
 
 
@@ -144,7 +149,7 @@ async def test_a_network_without_reports_is_shown_as_no_data(server: Server, enr
 
 async def test_the_title_does_not_claim_more_than_the_page(server: Server, enrolled: Enrolled) -> None:
     """Without a present vantage it does not say that nothing is wrong."""
-    assert "<title>Nobody has reported yet" in await page(server, "/")
+    assert "<title>Nobody has looked yet" in await page(server, "/")
     agent = await enrolled()
     then = NOW - 9 * HOUR
     await agent.post(server.http, agent.batch(rounds=rounds(then, 3), settled=(settled(T, then),), services=SERVICES))
@@ -154,7 +159,8 @@ async def test_the_title_does_not_claim_more_than_the_page(server: Server, enrol
     text = await page(server, "/")
 
     assert "<title>No recent reports" in text
-    assert "<h1>No vantage has reported lately, so the present state is not known.</h1>" in text
+    assert "1 vantage has been silent, the longest since" in text
+    assert "<h1>Nobody measures now, so the present state is not known.</h1>" in text
 
 
 async def test_an_event_s_page_shows_each_step_beside_the_control_s(server: Server, enrolled: Enrolled) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from probe.collector.web import verdict_text
+from probe.collector.web.verdict_text import StepMark
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.location import Location
@@ -57,9 +58,9 @@ def test_a_false_dns_answer_is_marked_and_shown_beside_the_control_s() -> None:
         verdict(resolution("198.51.100.7"), resolution("203.0.113.9", trust=Trust.TRUSTED))
     )
 
-    assert (false.layer, false.here, false.there, false.good) == ("DNS", "198.51.100.7", "203.0.113.9", False)
+    assert (false.layer, false.here, false.there, false.mark) == ("DNS", "198.51.100.7", "203.0.113.9", StepMark.BAD)
     assert false.asked == f"A of {HOST} at the network's resolver"
-    assert (true.good, true.there) == (True, "203.0.113.9")
+    assert (true.mark, true.there) == (StepMark.GOOD, "203.0.113.9")
 
 
 def test_every_kind_of_observation_has_its_row() -> None:
@@ -80,7 +81,7 @@ def test_every_kind_of_observation_has_its_row() -> None:
         )
     )
 
-    assert [(row.layer, row.good) for row in shown] == [
+    assert [(row.layer, row.mark is StepMark.GOOD) for row in shown] == [
         ("DNS", False),
         ("TCP", True),
         ("TLS", False),
@@ -108,7 +109,7 @@ def test_a_page_that_is_not_the_target_s_is_marked_where_http_is_at_fault() -> N
         verdict(page, msgspec.structs.replace(page, secure=True), causes=(Cause.HTTP_BLOCKPAGE,), control=False)
     )
 
-    assert [row.good for row in shown] == [False, True]
+    assert [row.mark for row in shown] == [StepMark.BAD, StepMark.GOOD]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_a_trace_is_a_row_of_its_own() -> None:
         )
     )
 
-    assert (row.layer, row.good) == ("PATH", False)
+    assert (row.layer, row.mark) == ("PATH", StepMark.BAD)
     assert row.asked == f"hello for {HOST} to 203.0.113.9, within reach of 5 routers"
 
 
@@ -193,7 +194,7 @@ def test_an_upload_shows_how_much_of_it_was_answered() -> None:
         )
     )
 
-    assert (whole.layer, whole.good, stopped.good) == ("SEND", True, False)
+    assert (whole.layer, whole.mark, stopped.mark) == ("SEND", StepMark.GOOD, StepMark.BAD)
     assert whole.asked == f"padded requests to 203.0.113.9 for {HOST}"
     assert whole.here == "66600 bytes in 15 requests were answered, after 900 ms"
     assert stopped.here == ("no answer until the time-out, after 9000 ms; 17760 bytes in 4 requests were answered")
@@ -218,3 +219,51 @@ def test_the_number_of_rows_is_bounded() -> None:
     many = [Connection(address="203.0.113.9", port=443)] * 500
 
     assert len(verdict_text.evidence_rows(verdict(*many))) == verdict_text.MAX_STEPS
+
+
+SIX = "2001:db8::9"
+NO_SIX = Resolution(name=HOST, rrtype="AAAA", resolver="network", trust=Trust.NETWORK, failure=Failure.NODATA)
+INVENTED = Resolution(
+    name="q.example",
+    rrtype="A",
+    resolver="network",
+    trust=Trust.NETWORK,
+    purpose=Purpose.GHOST,
+    failure=Failure.NXDOMAIN,
+)
+UNUSED = Connection(address="198.18.0.1", port=443, purpose=Purpose.RELAY, failure=Failure.TIMEOUT)
+OTHER_NAME = TlsHandshake(address="203.0.113.9", port=443, sni="q.example", purpose=Purpose.NEUTRAL)
+
+
+@pytest.mark.parametrize(
+    ("seen", "mark"),
+    [
+        (NO_SIX, StepMark.PLAIN),
+        (INVENTED, StepMark.GOOD),
+        (msgspec.structs.replace(INVENTED, failure=None, addresses=("203.0.113.5",)), StepMark.BAD),
+        (msgspec.structs.replace(INVENTED, failure=Failure.TIMEOUT), StepMark.PLAIN),
+        (UNUSED, StepMark.GOOD),
+        (msgspec.structs.replace(UNUSED, failure=None), StepMark.BAD),
+        (msgspec.structs.replace(OTHER_NAME, failure=Failure.ALERT), StepMark.PLAIN),
+        (msgspec.structs.replace(OTHER_NAME, failure=Failure.TIMEOUT), StepMark.BAD),
+        (msgspec.structs.replace(NO_SIX, rrtype="A"), StepMark.BAD),
+    ],
+)
+def test_each_step_is_marked_by_what_it_was_for(seen: Resolution | Connection | TlsHandshake, mark: StepMark) -> None:
+    """No IPv6 address, a denied invented name and a silent unused address are as they should be: not red."""
+    (row,) = verdict_text.evidence_rows(verdict(seen))
+
+    assert row.mark is mark
+
+
+def test_the_control_s_addresses_are_of_the_family_that_was_asked_for() -> None:
+    """An IPv4 address is no comparison for an AAAA record."""
+    both = verdict(resolution("203.0.113.9"), NO_SIX)
+    assert both.evidence.control is not None
+    facts = msgspec.structs.replace(both.evidence.control, addresses={HOST: ("203.0.113.9", SIX)})
+    evidence = msgspec.structs.replace(both.evidence, control=facts)
+
+    four, six = verdict_text.evidence_rows(msgspec.structs.replace(both, evidence=evidence))
+
+    assert (four.there, six.there) == ("203.0.113.9", SIX)
+    assert six.mark is StepMark.BAD

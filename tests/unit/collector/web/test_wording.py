@@ -69,8 +69,6 @@ def test_an_event_that_stood_before_the_first_measurement_has_no_onset() -> None
     assert (wording.kind_text(RevisionKind.BEGAN, stood), wording.onset_label(stood)) == ("Found", "First seen")
     assert (wording.kind_text(RevisionKind.BEGAN, EVENT), wording.onset_label(EVENT)) == ("Began", "Began, about")
     assert wording.kind_text(RevisionKind.LIFTED, lifted) == "Lifted"
-    said = wording.country_summary("WeChat in Russia", [stood], [Status.BLOCKED], 1)
-    assert said.endswith("since before we looked (first seen 4 May 2017, 10:04 UTC).")
 
 
 def test_a_service_of_the_catalogue_is_called_by_its_title() -> None:
@@ -134,49 +132,6 @@ def test_networks_are_named_as_far_as_they_are_known() -> None:
     assert wording.network_name(Network(asn=1, country="RU")) == "AS1 (RU)"
     assert wording.network_name(Network(country="RU")) == "an unknown network (RU)"
     assert wording.network_name(Network(asn=1)) == "AS1"
-
-
-class TestCountrySummary:
-    """The state of a service in a country, as a sentence."""
-
-    @staticmethod
-    def lasts(onset: datetime, status: Status = Status.BLOCKED) -> Event:
-        """An ongoing event with this onset."""
-        return msgspec.structs.replace(EVENT, onset=onset, status=status, lifted=None)
-
-    def test_where_it_is_interfered_with_and_since_when(self) -> None:
-        """On several networks since the first of them."""
-        one, two = datetime(2017, 5, 4, 10, tzinfo=UTC), datetime(2017, 5, 5, tzinfo=UTC)
-
-        assert (
-            wording.country_summary("WeChat in Russia", [self.lasts(one)], [Status.BLOCKED], 6)
-            == "WeChat in Russia: blocked on 1 of 6 measured networks since 4 May 2017, 10:00 UTC."
-        )
-        assert (
-            wording.country_summary("X", [self.lasts(two), self.lasts(one, Status.THROTTLED)], [], 6)
-            == "X: blocked on 1 and throttled on 1 of 6 measured networks, the first since 4 May 2017, 10:00 UTC."
-        )
-
-    @pytest.mark.parametrize(
-        ("present", "measured", "said"),
-        [
-            ([], 0, "X: no vantage measures it."),
-            ([], 2, "X: no vantage has reported lately, so the present state is not known."),
-            ([Status.REACHABLE] * 3, 3, "X: reachable on all 3 measured networks."),
-            ([Status.REACHABLE], 1, "X: reachable on the one measured network."),
-            ([Status.REACHABLE], 3, "X: reachable on 1 of 3 measured networks."),
-            (
-                [Status.REACHABLE, Status.DOWN],
-                2,
-                "X: neither blocked nor throttled; reachable on 1 of 2 measured networks.",
-            ),
-        ],
-    )
-    def test_where_nothing_is_wrong_it_counts_the_measured_networks(
-        self, present: list[Status], measured: int, said: str
-    ) -> None:
-        """No data never reads as reachable."""
-        assert wording.country_summary("X", [], present, measured) == said
 
 
 @pytest.mark.parametrize(
