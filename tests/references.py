@@ -31,7 +31,7 @@ from probe.cli.program import program
 from probe.clock import Clock
 from probe.collector import metrics, server
 from probe.collector.state import Collector
-from probe.collector.store.sqlite import open_store
+from probe.collector.store.database_url import open_store
 from probe.collector.web import parameters
 from probe.formats.batch import Batch
 from probe.model.verdict import Verdict

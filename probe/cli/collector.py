@@ -21,7 +21,7 @@ from probe.collector.server import serve as serve_pages
 from probe.collector.state import Collector
 from probe.collector.store import StoreSession, agents, erasure, to_ms
 from probe.collector.store import register as kept_changes
-from probe.collector.store.sqlite import open_store
+from probe.collector.store.database_url import open_store, shown, sqlite_path
 from probe.collector.web.responses import ApiError
 from probe.errors import ExitStatus, ListError, StorageError, UsageError
 from probe.formats import outbox_file
@@ -33,10 +33,11 @@ MAX_CHANGES_PER_FILE = 200_000
 """Changes in one file, so that memory stays bounded: about 100 MB."""
 DB = click.option(
     "--db",
-    type=click.Path(dir_okay=False, path_type=Path),
     required=True,
+    type=click.Path(),
+    metavar="FILE|URL",
     envvar="PROBE_COLLECTOR_DB",
-    help="The database file; created when it does not exist.",
+    help="The database: a file, which is created when it does not exist, or postgresql://host/name.",
 )
 CLOCK = click.option(
     "--clock", default="", metavar="ORIGIN@RATE[@SINCE]", help="A laboratory's clock, like the variable PROBE_CLOCK."
@@ -80,7 +81,7 @@ def command() -> None:
     "--config", type=click.Path(path_type=Path), metavar="FILE", help="With --control: its settings, as of an agent."
 )
 def serve(
-    db: Path,
+    db: str,
     listen: str,
     origin: str,
     clock: str,
@@ -108,7 +109,7 @@ def serve(
             collector_control.print_contacts(settings)
             return
         collector_control.demand_consent(settings, accept_risks=accept_risks)
-        beside.append(collector_control.companion(settings, db, chosen))
+        beside.append(collector_control.companion(settings, sqlite_path(db) or Path("collector"), chosen))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     asyncio.run(serve_pages(db, listen, origin, chosen, lambda page: click.echo(f"probe collector: {page}"), beside))
 
@@ -126,7 +127,7 @@ def serve(
     "--ttl", default="24h", show_default=True, metavar="TIME", help="How long the token is valid: 90s, 30m, 24h, 7d."
 )
 @CLOCK
-def token(db: Path, sponsor: str, role: str, ttl: str, clock: str) -> None:
+def token(db: str, sponsor: str, role: str, ttl: str, clock: str) -> None:
     """Print a token with which one agent can enrol, once."""
     lasts = parse_duration(ttl, "--ttl")
     now = Clock.parse(clock or os.environ.get("PROBE_CLOCK", "")).now()
@@ -150,7 +151,7 @@ def token(db: Path, sponsor: str, role: str, ttl: str, clock: str) -> None:
 @click.option("--origin", required=True, metavar="URL", help="URL under which agents know this collector, as served.")
 @CLOCK
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-def import_(db: Path, origin: str, clock: str, file: Path) -> int:
+def import_(db: str, origin: str, clock: str, file: Path) -> int:
     """Take in the reports in FILE, which an agent has written with `probe outbox export` (- for standard input).
 
     Each is checked as if it had come over the network, and stored once, however often and by whatever way it comes. The
@@ -172,7 +173,7 @@ def import_(db: Path, origin: str, clock: str, file: Path) -> int:
     except OSError as error:
         raise ListError(f"cannot be read: {error.strerror}", where=str(file)) from error
     except ApiError as error:
-        raise StorageError(error.message, where=str(db), mend="import the file again later") from error
+        raise StorageError(error.message, where=shown(db), mend="import the file again later") from error
     click.echo(f"{file}: {result.new} new, {result.known} known, {len(result.refused)} refused")
     for line in result.refused:
         click.echo(f"probe: {line}", err=True)
@@ -182,7 +183,7 @@ def import_(db: Path, origin: str, clock: str, file: Path) -> int:
 @command.command(epilog=examples("probe collector revoke --db c.sqlite 0123456789abcdef"))
 @DB
 @click.argument("agent")
-def revoke(db: Path, agent: str) -> None:
+def revoke(db: str, agent: str) -> None:
     """Refuse this agent from now on; its reports no longer count."""
 
     async def mark() -> bool:
@@ -193,13 +194,13 @@ def revoke(db: Path, agent: str) -> None:
             await store.close()
 
     if not asyncio.run(mark()):
-        raise UsageError(f"no agent {agent!r} is enrolled", where=str(db))
+        raise UsageError(f"no agent {agent!r} is enrolled", where=shown(db))
 
 
 @command.command(epilog=examples("probe collector forget --db c.sqlite 0123456789abcdef"))
 @DB
 @click.argument("agent")
-def forget(db: Path, agent: str) -> None:
+def forget(db: str, agent: str) -> None:
     """Erase everything of this agent, as `probe forget` asks: for one whose key is lost. It may enrol anew.
 
     Events that others report as well stay; those that it alone reported are withdrawn.
@@ -222,7 +223,7 @@ def forget(db: Path, agent: str) -> None:
             await store.close()
 
     if not asyncio.run(run()):
-        raise UsageError(f"no agent {agent!r} is enrolled", where=str(db))
+        raise UsageError(f"no agent {agent!r} is enrolled", where=shown(db))
 
 
 @command.command(
@@ -237,7 +238,7 @@ def forget(db: Path, agent: str) -> None:
     help="Country of the register: two capital letters, ISO 3166.",
 )
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-def register(db: Path, country: str, file: Path) -> None:
+def register(db: str, country: str, file: Path) -> None:
     """Import register history from FILE, the output of `probe targets diff OLD NEW --json` (- for standard input).
 
     Changes of known services are stored and shown beside the observations (`/s/<service>`); the others are counted.

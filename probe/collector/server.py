@@ -20,7 +20,7 @@ from probe.collector.metrics import CONTENT_TYPE
 from probe.collector.own_control import signature_fields
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store import agents
-from probe.collector.store.sqlite import open_store
+from probe.collector.store.database_url import open_store
 from probe.collector.web import api, feeds, html_pages, service_pages
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import SettingsError, StorageError
@@ -137,7 +137,7 @@ def application(collector: Collector) -> web.Application:
 
 
 @contextlib.asynccontextmanager
-async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIterator[tuple[Collector, str]]:
+async def running(db: Path | str, listen: str, origin: str, clock: Clock) -> AsyncIterator[tuple[Collector, str]]:
     """Run a collector; gives (collector, URL of its board). At the end open requests are finished and marks are fused.
 
     Raises:
@@ -176,7 +176,7 @@ Companion = Callable[[Collector], contextlib.AbstractAsyncContextManager[None]]
 
 
 async def serve(  # noqa: PLR0917 - what a command line gives
-    db: Path,
+    db: Path | str,
     listen: str,
     origin: str,
     clock: Clock,
@@ -186,7 +186,7 @@ async def serve(  # noqa: PLR0917 - what a command line gives
     """Serve until SIGTERM or an interrupt, then finish open requests and stop.
 
     Args:
-        db: the database file.
+        db: the address of the database.
         listen: `HOST:PORT`.
         origin: under which agents know the collector; empty: that of `listen`.
         clock: of the collector.

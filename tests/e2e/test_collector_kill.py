@@ -21,7 +21,7 @@ import aiohttp
 
 from probe.collector.intake.enrolment import make_token
 from probe.collector.store import to_ms
-from probe.collector.store.sqlite import open_store
+from probe.collector.store.database_url import open_store
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds
 

@@ -1,15 +1,19 @@
-"""The database of a collector: one set of queries for every engine.
+"""The database of a collector: one set of queries for two engines, SQLite and PostgreSQL.
 
-All SQL of the collector is in the modules of this package (`agents`, `batches`, `history`, `events`), as plain
-functions over a `StoreSession`. They use what SQLite and PostgreSQL have in common (ON CONFLICT, RETURNING, partial
-indexes, `?` for values, which an engine may rewrite), so that a second engine needs one class and no second set of
-queries.
+All SQL of the collector is in the modules of this package (`agents`, `batches`, `history`, `events` and others), as
+plain functions over a `StoreSession`. They use what both engines have in common: ON CONFLICT, RETURNING, partial
+indexes, `?` for values (and for nothing else), complete GROUP BY, flags as 0 and 1, `CAST(? AS BIGINT)` where no column
+gives a value its type. Each engine has its own numbered files that make the tables.
+
+Several processes may write at once. So nothing is read and then written without a lock on what was read: one ON
+CONFLICT statement, a row that the transaction has updated before, or `session.for_update`. Transactions lock rows in
+one order, and within a table in the order of the keys: agent, target, network, evidence, span, counter, dirty.
 Times are whole milliseconds since the Unix epoch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -21,11 +25,27 @@ _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+class ConstraintError(Exception):
+    """A write breaks a constraint of the tables, such as a key that is stored already."""
+
+
 class StoreSession(Protocol):
-    """One transaction, or one consistent view for reading."""
+    """One transaction, or one consistent view for reading.
+
+    Attributes:
+        for_update: ends a SELECT whose rows no other transaction may change until this one ends. Empty where an engine
+            has one writer.
+        skip_locked: the same, but rows that another transaction has locked are left out instead of waited for.
+    """
+
+    for_update: str
+    skip_locked: str
 
     def run(self, sql: str, *values: Value) -> int:
         """Execute a statement and return how many rows it changed."""
+
+    def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> int:
+        """Execute a statement once for each row of values and return how many rows all of them changed."""
 
     def row(self, sql: str, *values: Value) -> Row | None:
         """The first row of a query, None when there is none."""
@@ -42,10 +62,12 @@ class Store(Protocol):
     """
 
     async def write(self, job: Callable[[StoreSession], Result]) -> Result:
-        """Run a write in a transaction.
+        """Run a write in a transaction. It may run several times, so it changes nothing but the database.
 
         Raises:
-            StorageError: the engine cannot write (disk full, too many writes wait); nothing of the write is kept.
+            StorageError: the engine cannot write (disk full, too many writes wait), or the connection was lost during
+                the commit. Nothing of the write has been acknowledged; only in the last case it may have been kept.
+            ConstraintError: the write breaks a constraint of the tables.
         """
 
     async def read(self, query: Callable[[StoreSession], Result]) -> Result:
@@ -63,6 +85,20 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish the writes that wait, then close the database."""
+
+
+def next_number(session: StoreSession, counter: str) -> int:
+    """The next number of a counter, from 1.
+
+    Other transactions that count wait until this one ends, so numbers become visible in their order and without gaps.
+    """
+    row = session.row(
+        "INSERT INTO counter (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = counter.value + 1"
+        " RETURNING value",
+        counter,
+    )
+    assert row is not None  # noqa: S101 RETURNING of an upsert gives a row
+    return int(row[0])
 
 
 def to_ms(moment: datetime) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from probe.collector.store import Row, StoreSession
+from probe.collector.store import Row, StoreSession, next_number
 
-_REVISION_KEY = "control revision"
-"""Name under which the lowest possible revision is kept, after verdicts of a control were deleted."""
+_VERDICTS = "control"
+"""The counter of controls' verdicts."""
+_ERASED = "control erased"
+"""The counter that keeps the lowest possible revision, after verdicts of a control were deleted."""
 
 
 def acked(session: StoreSession, agent: int, epoch: str) -> int:
@@ -81,8 +83,9 @@ def target_number(session: StoreSession, text: str) -> int:
     """The number of a target; a new target gets one."""
     row = session.row("SELECT no FROM target WHERE text = ?", text)
     if row is None:
-        row = session.row("INSERT INTO target (text) VALUES (?) RETURNING no", text)
-    assert row is not None  # noqa: S101 RETURNING of an INSERT gives a row
+        session.run("INSERT INTO target (text) VALUES (?) ON CONFLICT (text) DO NOTHING", text)
+        row = session.row("SELECT no FROM target WHERE text = ?", text)
+    assert row is not None  # noqa: S101 this transaction stored it, or waited for another that did
     return int(row[0])
 
 
@@ -90,8 +93,9 @@ def network_number(session: StoreSession, asn: int, cc: str) -> int:
     """The number of a network; a new network gets one."""
     row = session.row("SELECT no FROM network WHERE asn = ? AND cc = ?", asn, cc)
     if row is None:
-        row = session.row("INSERT INTO network (asn, cc) VALUES (?, ?) RETURNING no", asn, cc)
-    assert row is not None  # noqa: S101 RETURNING of an INSERT gives a row
+        session.run("INSERT INTO network (asn, cc) VALUES (?, ?) ON CONFLICT (asn, cc) DO NOTHING", asn, cc)
+        row = session.row("SELECT no FROM network WHERE asn = ? AND cc = ?", asn, cc)
+    assert row is not None  # noqa: S101 this transaction stored it, or waited for another that did
     return int(row[0])
 
 
@@ -159,7 +163,7 @@ def set_control(session: StoreSession, target: int, agent: int, time: int, body:
         target,
         agent,
         time,
-        control_revision(session) + 1,
+        next_number(session, _VERDICTS),
         body,
     )
 
@@ -167,9 +171,9 @@ def set_control(session: StoreSession, target: int, agent: int, time: int, body:
 def control_revision(session: StoreSession) -> int:
     """A number that grows with every stored verdict of a control, and with every deletion of some."""
     row = session.row(
-        "SELECT max(coalesce((SELECT max(revision) FROM control), 0),"
-        " coalesce((SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE key = ?), 0))",
-        _REVISION_KEY,
+        "SELECT coalesce(max(number), 0) FROM (SELECT max(revision) AS number FROM control"
+        " UNION ALL SELECT value FROM counter WHERE name = ?) AS numbers",
+        _ERASED,
     )
     return int(row[0]) if row else 0
 
@@ -177,9 +181,9 @@ def control_revision(session: StoreSession) -> int:
 def raise_control_revision(session: StoreSession) -> None:
     """Raise the revision before verdicts of controls are deleted, so that no number stands for two contents."""
     session.run(
-        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        _REVISION_KEY,
-        str(control_revision(session) + 1).encode(),
+        "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        _ERASED,
+        next_number(session, _VERDICTS),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from probe.collector.store import Row, StoreSession, from_ms, to_ms
+from probe.collector.store import Row, StoreSession, from_ms, next_number, to_ms
 from probe.fuse.board import StatusCount
 from probe.fuse.presence import MISSED_INTERVALS
 from probe.fuse.revision import NewRevision, RevisionKind
@@ -67,7 +67,7 @@ def clear_dirty(session: StoreSession, done: DirtyMark) -> None:
 def mark_open_events(session: StoreSession, now: int) -> None:
     """Mark every event that has not lifted to be fused again: its confidence changes with time alone."""
     session.run(
-        "INSERT INTO dirty (service, cc, since) SELECT DISTINCT service, cc, ? FROM event"
+        "INSERT INTO dirty (service, cc, since) SELECT DISTINCT service, cc, CAST(? AS BIGINT) FROM event"
         " WHERE lifted IS NULL AND superseded = '' ON CONFLICT (service, cc) DO NOTHING",
         now,
     )
@@ -104,8 +104,8 @@ def publish(session: StoreSession, published: NewRevision, now: int, reason: str
     body = msgspec.json.encode(event)
     superseded = WITHDRAWN if published.kind is RevisionKind.WITHDRAWN else published.into
     session.run(
-        "INSERT INTO revision (id, revision, kind, published, body, reason) VALUES (?, ?, ?, ?, ?, ?)",
-        *(event.id, event.revision, published.kind, now, body),
+        "INSERT INTO revision (no, id, revision, kind, published, body, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        *(next_number(session, "revision"), event.id, event.revision, published.kind, now, body),
         reason if published.kind is RevisionKind.WITHDRAWN else "",
     )
     session.run(
@@ -182,7 +182,8 @@ _STATUS_COUNT = (
 )
 _OF_SERVICE = "AND span.target IN (SELECT no FROM target WHERE service = ? OR (service = '' AND text = ?))"
 _GROUPED = (
-    "GROUP BY span.target, span.network, span.status, span.causes, span.before_watch, present"
+    "GROUP BY span.target, target.service, target.text, span.network, network.asn, network.cc, span.status,"
+    " span.causes, span.before_watch, present"
     " ORDER BY span.target, span.network, span.status, span.causes, span.before_watch, present"
 )
 

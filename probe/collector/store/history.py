@@ -173,7 +173,7 @@ def first_looks(session: StoreSession, service: str) -> dict[Network, datetime]:
         "SELECT network.asn, network.cc, min(span.start) FROM span JOIN target ON target.no = span.target"
         " JOIN agent ON agent.no = span.agent JOIN network ON network.no = span.network"
         " WHERE (target.service = ? OR (target.service = '' AND target.text = ?)) AND agent.state = 'active'"
-        " GROUP BY span.network",
+        " GROUP BY network.asn, network.cc",
         service,
         service,
     )

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from probe.clock import Clock
 from probe.collector.server import running
 from probe.collector.store import events
-from probe.collector.store.sqlite import VERSION
+from probe.collector.store.sqlite.sqlite_file import VERSION
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.vantages import FakeAgent, change, rounds

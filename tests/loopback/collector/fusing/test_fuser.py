@@ -20,9 +20,9 @@ from probe.collector.fusing.fuser import TICK_SECONDS, Upkeep, fuse_some
 from probe.collector.server import running
 from probe.collector.state import Collector
 from probe.collector.store import StoreSession, batches, events, history, to_ms
+from probe.collector.store.database_url import open_store
 from probe.collector.store.events import DirtyMark
 from probe.collector.store.history import LatestPresence
-from probe.collector.store.sqlite import open_store
 from probe.errors import StorageError
 from probe.fuse.revision import RevisionKind
 from probe.model.event import Confidence, Event, Scope, Span

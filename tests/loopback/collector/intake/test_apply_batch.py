@@ -25,7 +25,7 @@ from probe.collector.intake.apply_batch import (
 )
 from probe.collector.store import StoreSession, agents, batches, history, to_ms
 from probe.collector.store.agents import AgentRow
-from probe.collector.store.sqlite import SqliteSession, SqliteStore, open_store
+from probe.collector.store.sqlite.sqlite_store import SqliteSession, SqliteStore, open_sqlite
 from probe.formats.batch import Batch, RoundReport, encode
 from probe.model.event import Network
 from probe.model.observation import Connection
@@ -100,7 +100,7 @@ def enrolled(session: StoreSession) -> None:
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     """An empty database that knows one agent."""
-    store = open_store(tmp_path / "c.db")
+    store = open_sqlite(tmp_path / "c.db")
     await store.write(enrolled)
     yield Bench(store)
     await store.close()
@@ -320,7 +320,7 @@ def test_any_loss_and_repetition_ends_in_the_state_of_the_batches_in_order(resen
     """An agent sends again from the number that the collector expects; nothing is stored twice or missing."""
 
     def played(order: list[int]) -> list[list[tuple[Any, ...]]]:
-        store = open_store(":memory:")
+        store = open_sqlite(":memory:")
         session = SqliteSession(store._connection)
         enrolled(session)
         bench = Bench(store)

@@ -18,7 +18,7 @@ from probe.clock import Clock
 from probe.collector.server import running
 from probe.collector.state import public_name
 from probe.collector.store import agents, events
-from probe.collector.store.sqlite import open_store
+from probe.collector.store.sqlite.sqlite_file import APPLICATION_ID, MIGRATIONS
 from probe.formats import forget_request
 from probe.formats.batch import encode, signed_bytes
 from probe.formats.forget_request import ForgetRequest
@@ -211,13 +211,12 @@ async def test_a_body_that_is_no_request_is_refused(server: Server, body: bytes,
 
 async def test_what_an_older_version_left_in_the_file_is_gone_after_the_upgrade(tmp_path: Path) -> None:
     """Older versions did not overwrite what they deleted."""
-    await open_store(tmp_path / "collector.db").close()
     with closing(sqlite3.connect(tmp_path / "collector.db", isolation_level=None)) as old:
         old.execute("PRAGMA secure_delete=OFF")
+        old.executescript("".join(text for number, text in MIGRATIONS if number <= 4))
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         old.execute("INSERT INTO meta VALUES ('note', ?)", (b"an-agent-of-old" * 100,))
         old.execute("DELETE FROM meta WHERE key = 'note'")
-        for column, table in (("reason", "dirty"), ("reason", "revision")):
-            old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         old.execute("PRAGMA user_version = 4")
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert left_in(tmp_path, b"an-agent-of-old") != []

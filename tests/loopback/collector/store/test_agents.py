@@ -10,7 +10,8 @@ import pytest
 
 from probe.collector.store import agents
 from probe.collector.store.agents import AgentRow, TokenRow
-from probe.collector.store.sqlite import SqliteSession, _connect, _migrate
+from probe.collector.store.sqlite.sqlite_file import connect, migrate
+from probe.collector.store.sqlite.sqlite_store import SqliteSession
 
 NEW = AgentRow(0, "a1", b"k" * 32, "vantage", "club", 64500, "RU", "active", "", 0, 7)
 
@@ -18,8 +19,8 @@ NEW = AgentRow(0, "a1", b"k" * 32, "vantage", "club", 64500, "RU", "active", "",
 @pytest.fixture
 def session() -> Iterator[SqliteSession]:
     """An empty database in memory."""
-    connection = _connect(Path(":memory:"))
-    _migrate(connection, Path(":memory:"))
+    connection = connect(Path(":memory:"))
+    migrate(connection, Path(":memory:"))
     yield SqliteSession(connection)
     connection.close()
 

@@ -11,7 +11,8 @@ from probe.collector.store import agents, batches, events, history
 from probe.collector.store.agents import AgentRow, TokenRow
 from probe.collector.store.erasure import ERASED, Erased, erase_agent
 from probe.collector.store.history import NewSpan, PresenceRun
-from probe.collector.store.sqlite import SqliteSession, _connect, _migrate
+from probe.collector.store.sqlite.sqlite_file import connect, migrate
+from probe.collector.store.sqlite.sqlite_store import SqliteSession
 
 SHARED, OWN = "https://shared.example/", "https://own.example/"
 
@@ -19,8 +20,8 @@ SHARED, OWN = "https://shared.example/", "https://own.example/"
 @pytest.fixture
 def session() -> Iterator[SqliteSession]:
     """A database with two agents in two networks that both report one target; the first one reports another, too."""
-    connection = _connect(Path(":memory:"))
-    _migrate(connection, Path(":memory:"))
+    connection = connect(Path(":memory:"))
+    migrate(connection, Path(":memory:"))
     session = SqliteSession(connection)
     for number in (1, 2):
         agents.add_token(session, b"t%d" % number, TokenRow("vantage", "", 100, None), 1)

@@ -12,7 +12,8 @@ import pytest
 from probe.collector.store import agents, batches, events, history, to_ms
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.history import NewSpan, PresenceRun
-from probe.collector.store.sqlite import SqliteSession, _connect, _migrate
+from probe.collector.store.sqlite.sqlite_file import connect, migrate
+from probe.collector.store.sqlite.sqlite_store import SqliteSession
 from probe.fuse.revision import NEWS_KINDS, NewRevision, RevisionKind
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Cause, Status
@@ -35,8 +36,8 @@ EVENT = Event(
 @pytest.fixture
 def session() -> Iterator[SqliteSession]:
     """An empty database in memory."""
-    connection = _connect(Path(":memory:"))
-    _migrate(connection, Path(":memory:"))
+    connection = connect(Path(":memory:"))
+    migrate(connection, Path(":memory:"))
     yield SqliteSession(connection)
     connection.close()
 

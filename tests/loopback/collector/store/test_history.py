@@ -10,7 +10,8 @@ import pytest
 from probe.collector.store import agents, batches, from_ms, history
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.history import NewSpan, PresenceRun
-from probe.collector.store.sqlite import SqliteSession, _connect, _migrate
+from probe.collector.store.sqlite.sqlite_file import connect, migrate
+from probe.collector.store.sqlite.sqlite_store import SqliteSession
 from probe.model.event import Network
 from probe.model.verdict import Cause, Status
 
@@ -18,8 +19,8 @@ from probe.model.verdict import Cause, Status
 @pytest.fixture
 def session() -> Iterator[SqliteSession]:
     """A database in memory with an agent, two targets and a network."""
-    connection = _connect(Path(":memory:"))
-    _migrate(connection, Path(":memory:"))
+    connection = connect(Path(":memory:"))
+    migrate(connection, Path(":memory:"))
     made = SqliteSession(connection)
     agents.add_agent(made, AgentRow(0, "a1", b"k" * 32, "vantage", "", 0, "", "active", "", 0, 0))
     batches.target_number(made, "t1")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
-from probe.collector.store import StoreSession, sqlite
-from probe.collector.store.sqlite import VERSION, open_store
-from probe.errors import ExitStatus, StateError, StorageError
+from probe.collector.store import ConstraintError, StoreSession
+from probe.collector.store.sqlite import sqlite_store
+from probe.collector.store.sqlite.sqlite_store import open_sqlite
+from probe.errors import StorageError
 
 
 def keep(key: str, value: bytes = b"v"):  # noqa: ANN201
@@ -26,8 +26,8 @@ def keys(session: StoreSession) -> list[str]:
 
 async def test_many_writes_share_commits_and_all_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit costs one sync, however many writes are in it."""
-    monkeypatch.setattr(sqlite, "GROUP_SECONDS", 60.0)  # a group does not end early on a slow machine
-    store = open_store(tmp_path / "c.db")
+    monkeypatch.setattr(sqlite_store, "GROUP_SECONDS", 60.0)  # a group does not end early on a slow machine
+    store = open_sqlite(tmp_path / "c.db")
     busy, free = threading.Event(), threading.Event()
     first = asyncio.create_task(store.write(lambda _: (busy.set(), free.wait(60))))
     await asyncio.to_thread(busy.wait, 60)
@@ -37,7 +37,7 @@ async def test_many_writes_share_commits_and_all_are_kept(tmp_path: Path, monkey
     await asyncio.gather(first, *rest)
 
     assert len(await store.read(keys)) == 999
-    assert store.commits == 1000 / sqlite.MAX_GROUP_WRITES
+    assert store.commits == 1000 / sqlite_store.MAX_GROUP_WRITES
     await store.close()
 
 
@@ -48,7 +48,7 @@ async def test_a_write_that_fails_does_not_affect_the_others(tmp_path: Path) -> 
         keep("half")(session)
         raise ValueError("by design")
 
-    store = open_store(tmp_path / "c.db")
+    store = open_sqlite(tmp_path / "c.db")
     results = await asyncio.gather(
         store.write(keep("a")),
         store.write(fails),
@@ -57,14 +57,14 @@ async def test_a_write_that_fails_does_not_affect_the_others(tmp_path: Path) -> 
         return_exceptions=True,
     )
 
-    assert [type(result) for result in results] == [int, ValueError, sqlite3.IntegrityError, int]
+    assert [type(result) for result in results] == [int, ValueError, ConstraintError, int]
     assert await store.read(keys) == ["a", "b"]
     await store.close()
 
 
 async def test_a_full_disk_fails_every_write_of_the_group_and_stores_none(tmp_path: Path) -> None:
     """Once there is room again, the next write is stored."""
-    store = open_store(tmp_path / "c.db")
+    store = open_sqlite(tmp_path / "c.db")
     await store.write(lambda session: session.row("PRAGMA max_page_count=1"))
 
     with pytest.raises(StorageError, match="full"):
@@ -78,7 +78,7 @@ async def test_a_full_disk_fails_every_write_of_the_group_and_stores_none(tmp_pa
 
 async def test_the_writer_goes_on_after_a_fault_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every write of that group ends with an error, and the next group is stored."""
-    store = open_store(tmp_path / "c.db")
+    store = open_sqlite(tmp_path / "c.db")
 
     def out_of_memory() -> float:
         monkeypatch.undo()
@@ -95,7 +95,7 @@ async def test_the_writer_goes_on_after_a_fault_of_its_own(tmp_path: Path, monke
 
 async def test_closing_finishes_the_writes_that_wait_and_refuses_new_ones(tmp_path: Path) -> None:
     """Nothing that was accepted is lost."""
-    store = open_store(tmp_path / "c.db")
+    store = open_sqlite(tmp_path / "c.db")
     pending = [asyncio.ensure_future(store.write(keep(str(n)))) for n in range(50)]
     await asyncio.sleep(0)
     await store.close()
@@ -103,14 +103,14 @@ async def test_closing_finishes_the_writes_that_wait_and_refuses_new_ones(tmp_pa
 
     with pytest.raises(StorageError):
         await store.write(keep("late"))
-    again = open_store(tmp_path / "c.db")
+    again = open_sqlite(tmp_path / "c.db")
     assert len(await again.read(keys)) == 50
     await again.close()
 
 
 async def test_a_query_cannot_write(tmp_path: Path) -> None:
     """The connections for queries are read-only."""
-    store = open_store(tmp_path / "c.db")
+    store = open_sqlite(tmp_path / "c.db")
 
     with pytest.raises(StorageError, match="readonly"):
         await store.read(keep("x"))
@@ -119,7 +119,7 @@ async def test_a_query_cannot_write(tmp_path: Path) -> None:
 
 async def test_the_read_after_a_failed_one_gets_a_new_connection(tmp_path: Path) -> None:
     """Whatever the engine reports is a `StorageError`."""
-    store = open_store(tmp_path / "c.db")
+    store = open_sqlite(tmp_path / "c.db")
     await store.write(keep("a"))
 
     def breaks(session: StoreSession) -> None:
@@ -135,7 +135,7 @@ async def test_the_read_after_a_failed_one_gets_a_new_connection(tmp_path: Path)
 
 async def test_an_exception_of_a_query_is_raised_as_it_is(tmp_path: Path) -> None:
     """The connection is still used afterwards."""
-    store = open_store(tmp_path / "c.db")
+    store = open_sqlite(tmp_path / "c.db")
 
     with pytest.raises(ZeroDivisionError):
         await store.read(lambda _: 1 / 0)
@@ -145,7 +145,7 @@ async def test_an_exception_of_a_query_is_raised_as_it_is(tmp_path: Path) -> Non
 
 async def test_two_processes_may_open_one_file(tmp_path: Path) -> None:
     """`probe collector token` runs beside `serve`."""
-    one, other = open_store(tmp_path / "c.db"), open_store(tmp_path / "c.db")
+    one, other = open_sqlite(tmp_path / "c.db"), open_sqlite(tmp_path / "c.db")
     await asyncio.gather(*(store.write(keep(f"{n}{m}")) for n in range(20) for m, store in enumerate((one, other))))
 
     assert len(await one.read(keys)) == 40
@@ -153,50 +153,25 @@ async def test_two_processes_may_open_one_file(tmp_path: Path) -> None:
     await other.close()
 
 
-def test_a_database_of_a_newer_version_is_refused_in_one_line(tmp_path: Path) -> None:
-    """The exit status is 2 and the file is not changed."""
-    path = tmp_path / "c.db"
-    asyncio.run(open_store(path).close())
-    with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA user_version={VERSION + 1}")
-    connection.close()
+async def test_a_statement_is_executed_for_many_rows_at_once(tmp_path: Path) -> None:
+    """The rows it changed are counted together."""
+    store = open_sqlite(tmp_path / "c.db")
+    added = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
 
-    with pytest.raises(StateError, match=f"is of version {VERSION + 1}, this program knows {VERSION}") as caught:
-        open_store(path)
-    assert caught.value.status is ExitStatus.USAGE
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("content", [b"this is no database" * 99, None])
-def test_a_file_that_is_not_a_collector_s_database_is_refused_unchanged(tmp_path: Path, content: bytes | None) -> None:
-    """It may be any file or another program's database."""
-    path = tmp_path / "c.db"
-    if content is None:
-        with sqlite3.connect(path) as connection:
-            connection.execute("CREATE TABLE theirs (x)")
-        connection.close()
-    else:
-        path.write_bytes(content)
-    before = path.read_bytes()
-
-    with pytest.raises(StateError):
-        open_store(path)
-    if content is not None:
-        assert path.read_bytes() == before
-
-
-def test_a_missing_folder_is_reported_in_one_line(tmp_path: Path) -> None:
-    """No traceback is printed."""
-    with pytest.raises(StateError, match="unable to open"):
-        open_store(tmp_path / "no" / "c.db")
+    assert await store.write(lambda session: session.many(added, [("a", b"1"), ("b", b"2"), ("a", b"3")])) == 2
+    assert await store.write(lambda session: session.many(added, [])) == 0
+    assert await store.read(keys) == ["a", "b"]
+    with pytest.raises(StorageError, match="readonly"):
+        await store.read(lambda session: session.many(added, [("c", b"4")]))
+    await store.close()
 
 
 async def test_commits_survive_a_power_cut(tmp_path: Path) -> None:
     """The write-ahead log is synced at every commit, and the tables are strict."""
-    store = open_store(tmp_path / "c.db")
+    store = open_sqlite(tmp_path / "c.db")
     settings = await store.write(lambda s: (s.row("PRAGMA journal_mode"), s.row("PRAGMA synchronous")))
 
     assert settings == (("wal",), (2,))
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(ConstraintError):
         await store.write(lambda s: s.run("INSERT INTO meta (key, value) VALUES ('k', 1)"))
     await store.close()

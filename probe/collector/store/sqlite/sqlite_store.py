@@ -1,7 +1,6 @@
 """The SQLite engine: one file, one writer thread with group commit, read-only connections for queries.
 
-An acknowledged batch must survive a power cut. Therefore `synchronous=FULL`: NORMAL does not sync the log at commit
-(SQLite's documentation of PRAGMA synchronous). A commit costs one sync however many writes are in it: hence the groups.
+A commit costs one sync of the disk, however many writes are in it: hence the groups.
 """
 
 from __future__ import annotations
@@ -11,22 +10,16 @@ import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
-from importlib import resources
 from pathlib import Path
 from typing import Any, Generic
 
 from probe.clock import Clock
-from probe.collector.store import Result, Row, StoreSession, Value
-from probe.errors import StateError, StorageError
+from probe.collector.store import ConstraintError, Result, Row, StoreSession, Value
+from probe.collector.store.sqlite.sqlite_file import connect, open_file
+from probe.errors import StorageError
 
-VERSION = 5
-"""Version of the tables: the number of the last migration."""
-FIRST_OVERWRITING_VERSION = 5
-"""The first version that overwrites what is deleted."""
-APPLICATION_ID = 0x70726F62
-"""`prob`: distinguishes a collector's database from other SQLite files."""
 MAX_GROUP_WRITES = 200
 """Writes in one commit."""
 GROUP_SECONDS = 0.005
@@ -35,12 +28,13 @@ MAX_WAITING_WRITES = 4000
 """Writes in the queue; more are refused, so that memory stays bounded and agents back off."""
 READER_THREADS = 2
 """Threads that run queries."""
-BUSY_SECONDS = 5.0
-"""How long a connection waits for a lock that another process holds."""
 
 
 class SqliteSession:
-    """A `StoreSession` on one connection."""
+    """A `StoreSession` on one connection. The file has one writer, so rows need no locks."""
+
+    for_update = ""
+    skip_locked = ""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -48,6 +42,10 @@ class SqliteSession:
     def run(self, sql: str, *values: Value) -> int:
         """Execute a statement and return how many rows it changed."""
         return self._connection.execute(sql, values).rowcount
+
+    def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> int:
+        """Execute a statement once for each row of values and return how many rows all of them changed."""
+        return self._connection.executemany(sql, rows).rowcount
 
     def row(self, sql: str, *values: Value) -> Row | None:
         """The first row of a query, None when there is none."""
@@ -70,6 +68,11 @@ class _ReadSession(SqliteSession):
         """Execute a statement and return how many rows it changed."""
         with _reading(self._path):
             return super().run(sql, *values)
+
+    def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> int:
+        """Execute a statement once for each row of values and return how many rows all of them changed."""
+        with _reading(self._path):
+            return super().many(sql, rows)
 
     def row(self, sql: str, *values: Value) -> Row | None:
         """The first row of a query, None when there is none."""
@@ -111,7 +114,7 @@ class _Write(Generic[Result]):
 
 
 class SqliteStore:
-    """The engine for one machine. `open_store` makes it."""
+    """The engine for one machine. `open_sqlite` makes it."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
@@ -132,6 +135,7 @@ class SqliteStore:
 
         Raises:
             StorageError: the database is closed, the disk is full or broken, or too many writes wait. Nothing is kept.
+            ConstraintError: the write breaks a constraint of the tables. Nothing of it is kept.
         """
         if self.closed or not self._writer.is_alive():
             raise StorageError("the database is closed", where=str(self.path))
@@ -161,7 +165,7 @@ class SqliteStore:
 
     def _empty_log(self) -> bool:
         try:
-            with contextlib.closing(_connect(self.path)) as connection:
+            with contextlib.closing(connect(self.path)) as connection:
                 return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except sqlite3.Error:
             return False
@@ -187,7 +191,7 @@ class SqliteStore:
         try:
             with _reading(self.path):
                 if connection is None:
-                    connection = self._local.connection = _connect(self.path, read_only=True)
+                    connection = self._local.connection = connect(self.path, read_only=True)
                     self._reading.append(connection)
                 connection.execute("BEGIN")
                 try:
@@ -239,7 +243,8 @@ class SqliteStore:
         try:
             job.result = job.call(self._session)
         except sqlite3.IntegrityError as error:
-            job.error = error
+            job.error = ConstraintError(str(error))
+            job.error.__cause__ = error
         except sqlite3.Error:
             raise
         except Exception as error:  # noqa: BLE001 a fault in one write must not affect the others
@@ -259,75 +264,15 @@ class SqliteStore:
             )
 
 
-def open_store(path: Path | str) -> SqliteStore:
-    """Open a collector's database; create it or apply missing migrations first.
+def open_sqlite(path: Path | str, *, create: bool = True) -> SqliteStore:
+    """Open a collector's database file; create it or apply missing migrations first.
+
+    Args:
+        path: of the file.
+        create: whether a file that is not there is made.
 
     Raises:
-        StateError: the file is of a newer version, is not a collector's database, or cannot be opened.
+        StateError: the file is of a newer version, is not a collector's database, is not there, or cannot be opened.
     """
     path = Path(path)
-    try:
-        connection = _connect(path)
-        try:
-            _migrate(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-    except sqlite3.Error as error:
-        raise StateError(
-            f"cannot be opened as a collector's database ({error})", where=str(path), mend="name another file with --db"
-        ) from error
-    return SqliteStore(path, connection)
-
-
-def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
-    if read_only:
-        connection.execute("PRAGMA query_only=ON")
-        return connection
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten: agents may have themselves erased
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Apply the missing migrations in one transaction. There is no way back to an older version."""
-    connection.execute("BEGIN IMMEDIATE")
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
-    if tables and owner != APPLICATION_ID:
-        raise StateError("is not a collector's database", where=str(path), mend="name another file with --db")
-    if version > VERSION:
-        raise StateError(
-            f"is of version {version}, this program knows {VERSION}", where=str(path), mend="install a newer probe"
-        )
-    for number, text in _migrations():
-        if number > version:
-            for statement in _statements(text):
-                connection.execute(statement)
-    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version={VERSION}")
-    connection.execute("COMMIT")
-    if tables and version < FIRST_OVERWRITING_VERSION:
-        # Deleted rows of older versions are still in the file.
-        with contextlib.suppress(sqlite3.Error):  # no room for a copy: old remains stay until the next VACUUM
-            connection.execute("VACUUM")
-
-
-def _migrations() -> list[tuple[int, str]]:
-    """The shipped migrations as (number, SQL), in order."""
-    folder = resources.files("probe.collector.store") / "migrations"
-    found = [item for item in folder.iterdir() if item.name.endswith(".sql")]
-    return sorted((int(item.name[:4]), item.read_text(encoding="utf-8")) for item in found)
-
-
-def _statements(text: str) -> Iterator[str]:
-    """The statements of an SQL script, one by one."""
-    pending = ""
-    for line in text.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
-            yield pending
-            pending = ""
+    return SqliteStore(path, open_file(path, create=create))

@@ -1,0 +1,1 @@
+"""The default engine of a collector's database: one SQLite file."""
