@@ -1,0 +1,1 @@
+"""The load of a fleet of agents on a real collector: quiet rounds, and a national event."""
