@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from probe.collector.intake.enrolment import make_token
 from probe.collector.server import running
 from probe.collector.state import Collector
 from tests.loopback.collector.vantages import FakeAgent
+from tests.servers.postgres import PostgresServer, running_postgres
 
 
 class Server:
@@ -60,3 +61,17 @@ def enrolled(server: Server) -> Callable[..., Awaitable[FakeAgent]]:
         return agent
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL for all tests of a process; each test makes its own database in it."""
+    with running_postgres() as running_server:
+        yield running_server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty database of PostgreSQL."""
+    with postgres_server.database() as url:
+        yield url
