@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -24,18 +25,18 @@ with running_postgres() as server:
 """
 
 
-async def test_a_killed_test_leaves_neither_a_server_nor_its_folder() -> None:
+def test_a_killed_test_leaves_neither_a_server_nor_its_folder() -> None:
     """The server gets a signal when its parent ends, and another process then removes the folder."""
     package("psycopg")
-    test = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, stdout=asyncio.subprocess.PIPE)
-    output, _ = await test.communicate()
+    test = subprocess.run((sys.executable, "-c", KILLED), stdout=subprocess.PIPE, text=True, check=False)
     if test.returncode != -signal.SIGKILL:
         pytest.skip("PostgreSQL is missing")
-    folder, number = output.decode().split()
+    folder, number = test.stdout.split()
 
-    async with asyncio.timeout(60):
-        while await asyncio.to_thread(Path(folder).exists) or await asyncio.to_thread(Path(f"/proc/{number}").exists):
-            await asyncio.sleep(0.05)
+    ends = time.monotonic() + 60
+    while Path(folder).exists() or Path(f"/proc/{number}").exists():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
 
 
 def test_a_server_is_stopped_at_the_end_of_its_block() -> None:
