@@ -343,6 +343,7 @@ class Agent:
         return round_report.of_vantage(
             result,
             settled=self._detector.settled,
+            failing=self._detector.unsettled_failures(),
             reported=reported,
             last_state=self._state.vantage,
             asn=self.settings.network.asn,

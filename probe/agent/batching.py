@@ -11,7 +11,15 @@ from datetime import datetime
 
 import msgspec
 
-from probe.formats.batch import MAX_CHANGES, MAX_COMPRESSED, Batch, ReportedChange, ReportedStatus, RoundReport
+from probe.formats.batch import (
+    MAX_CHANGES,
+    MAX_COMPRESSED,
+    Batch,
+    ReportedChange,
+    ReportedFailure,
+    ReportedStatus,
+    RoundReport,
+)
 from probe.model.event import Network
 from probe.model.verdict import Verdict
 
@@ -28,6 +36,7 @@ class RoundFindings(msgspec.Struct, frozen=True, kw_only=True):
         settled: settled statuses without a transition.
         services: target -> service, for the targets of `settled` and `changes`.
         control: verdicts of a control agent.
+        failing: targets that fail and are not settled yet.
     """
 
     report: RoundReport | None
@@ -35,6 +44,7 @@ class RoundFindings(msgspec.Struct, frozen=True, kw_only=True):
     settled: tuple[ReportedStatus, ...] = ()
     services: dict[str, str] = {}
     control: tuple[Verdict, ...] = ()
+    failing: tuple[ReportedFailure, ...] = ()
 
 
 def make_batches(findings: RoundFindings, *, sent: datetime, interval: float, network: Network) -> tuple[Batch, ...]:
@@ -61,7 +71,13 @@ def make_batches(findings: RoundFindings, *, sent: datetime, interval: float, ne
     empty = Batch(agent="", epoch="", seq=0, sent=sent, interval=interval, network=network)
     cut = [_filled(empty, group, findings.services) for group in groups]
     if findings.report is not None:
-        cut[-1] = msgspec.structs.replace(cut[-1], rounds=(findings.report,))
+        named = {
+            one.target: findings.services[one.target] for one in findings.failing if one.target in findings.services
+        }
+        services = cut[-1].services | named
+        cut[-1] = msgspec.structs.replace(
+            cut[-1], rounds=(findings.report,), failing=findings.failing, services=services
+        )
     return tuple(cut)
 
 

@@ -17,8 +17,8 @@ from probe.agent.outbox import LastReport
 from probe.agent.round import RoundResult
 from probe.agent.services import SettledStatusOf
 from probe.agent.verdict_history import HistoryChange, HistoryKind, RoundHistory
-from probe.detect.detector_input import CauseUpdate, CurrentStatus
-from probe.formats.batch import ReportedChange, ReportedStatus
+from probe.detect.detector_input import CauseUpdate, CurrentStatus, UnsettledFailure
+from probe.formats.batch import MAX_FAILING, ReportedChange, ReportedFailure, ReportedStatus
 from probe.judge.control import facts
 from probe.model.transition import VANTAGE
 from probe.model.verdict import Status, VantageState, Verdict
@@ -29,6 +29,7 @@ def of_vantage(
     result: RoundResult,
     *,
     settled: SettledStatusOf,
+    failing: Iterable[UnsettledFailure],
     reported: Mapping[str, LastReport],
     last_state: str,
     asn: int,
@@ -40,6 +41,7 @@ def of_vantage(
     Args:
         result: of the round.
         settled: gives the settled status of a target after the round; None when there is none.
+        failing: the targets that fail without a settled failing status.
         reported: target -> its last report in this epoch.
         last_state: the vantage's state after the round before.
         asn: of the network. On another network each target is reported again.
@@ -53,11 +55,24 @@ def of_vantage(
     statuses, facts = _unreported(unchanged, settled=settled, reported=reported, asn=asn)
     facts |= {target: said for target, said in changed.items() if target != VANTAGE}
     statuses += _updates((update for update in result.updates if update.target not in facts), settled)
-    still_closed = VantageState(result.report.state) in CLOSING_STATES and result.report.state == last_state
+    still_closed = result.report.state == last_state and VantageState(last_state) in CLOSING_STATES
     report = None if still_closed and not changes and not statuses else result.report
-    findings = RoundFindings(report=report, changes=changes, settled=tuple(statuses), services=dict(services))
-    seconds = int(now.timestamp())
-    return findings, {target: LastReport(seconds, said) for target, said in facts.items()}
+    findings = RoundFindings(
+        report=report,
+        changes=changes,
+        settled=tuple(statuses),
+        services=dict(services),
+        failing=_lasting(failing, result.report.start),
+    )
+    return findings, {target: LastReport(int(now.timestamp()), said) for target, said in facts.items()}
+
+
+def _lasting(failing: Iterable[UnsettledFailure], began: datetime) -> tuple[ReportedFailure, ...]:
+    """The failures that are older than a round, those that have lasted longest; a single failure says nothing."""
+    lasting = sorted((one for one in failing if one.since < began), key=lambda one: (one.since, one.target))
+    return tuple(
+        ReportedFailure(target=one.target, since=one.since, causes=one.causes) for one in lasting[:MAX_FAILING]
+    )
 
 
 def _unreported(

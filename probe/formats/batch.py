@@ -38,6 +38,8 @@ MAX_SECONDS = 7 * 86_400
 MIN_INTERVAL_SECONDS = 0.001
 MAX_CAUSES = 64
 """Causes of one status. There are fewer causes than this, and each is named once."""
+MAX_FAILING = 100
+"""Failing targets without a settled status that one batch names, those that have failed longest."""
 MAX_NOTES = 64
 """Notes of one round."""
 MAX_WORD = 200
@@ -100,6 +102,19 @@ class ReportedChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     verdict: Verdict | None = None
 
 
+class ReportedFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A target that has failed for longer than an interval and has no settled failing status yet.
+
+    Attributes:
+        since: the first failure after the last success.
+        causes: of the newest failure.
+    """
+
+    target: str
+    since: datetime
+    causes: Annotated[tuple[Cause, ...], Meta(max_length=MAX_CAUSES)] = ()
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The unit that an agent sends and signs, and that the collector acknowledges.
 
@@ -113,6 +128,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         interval: seconds between rounds.
         services: target -> name of its service; sent with `settled` and when it changed.
         control: newest verdicts of a control agent; empty for a vantage.
+        failing: beside `rounds`, the targets that fail and are not settled yet; it replaces the list before.
     """
 
     agent: str
@@ -126,6 +142,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changes: tuple[ReportedChange, ...] = ()
     services: dict[str, str] = {}
     control: tuple[Verdict, ...] = ()
+    failing: Annotated[tuple[ReportedFailure, ...], Meta(max_length=MAX_FAILING)] = ()
 
 
 _encoder = msgspec.json.Encoder()

@@ -14,8 +14,9 @@ from hashlib import sha256
 
 import msgspec
 
-from probe.collector.store import StoreSession, agents, batches, history, to_ms
+from probe.collector.store import StoreSession, agents, batches, failing, history, to_ms
 from probe.collector.store.agents import AgentRow
+from probe.collector.store.failing import FailingRow
 from probe.collector.store.history import NewSpan, PresenceRun
 from probe.formats.batch import Batch, ReportedChange, ReportedStatus, RoundReport
 from probe.fuse.presence import MISSED_INTERVALS
@@ -166,6 +167,8 @@ class _BatchWriter:
                 self._store_status(settled, evidence)
             packed = zip(self._batch.changes, self._verified.evidence, strict=True)
             changes = sum(self._store_change(change, evidence) for change, evidence in packed)
+            if rounds:
+                self._store_failing()
         return BatchOutcome(
             answer=BatchResult.STORED, seq=self._batch.seq, rounds=len(rounds), changes=changes, ignored=self._ignored
         )
@@ -214,6 +217,15 @@ class _BatchWriter:
                 for country in history.countries_of(self._session, target):
                     history.mark_dirty(self._session, before, country, self._now)
                     history.mark_dirty(self._session, after, country, self._now)
+
+    def _store_failing(self) -> None:
+        """Store what fails without a settled status after these rounds; a time that cannot be is left out."""
+        rows = [
+            FailingRow(batches.target_number(self._session, one.target), since, " ".join(one.causes))
+            for one in self._batch.failing
+            if (since := self._time(one.since)) is not None
+        ]
+        failing.replace_failing(self._session, self._agent.no, self._network, rows)
 
     def _store_status(self, settled: ReportedStatus, evidence: Packed | None) -> None:
         """Store a status without a change that led to it: it opens a span, or corrects the open one.

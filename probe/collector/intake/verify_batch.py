@@ -264,6 +264,7 @@ def _targets(batch: Batch) -> Iterator[str]:
     yield from batch.services
     yield from (item.target for item in batch.settled)
     yield from (change.transition.target for change in batch.changes)
+    yield from (item.target for item in batch.failing)
     yield from (verdict.target for verdict in _verdicts(batch))
 
 
@@ -271,6 +272,7 @@ def _times(batch: Batch) -> Iterator[datetime]:
     yield batch.sent
     yield from (report.start for report in batch.rounds)
     yield from (item.since for item in batch.settled)
+    yield from (item.since for item in batch.failing)
     yield from (time for change in batch.changes for time in (change.transition.time, change.transition.onset))
 
 

@@ -36,6 +36,7 @@ def erase_agent(session: StoreSession, agent: AgentRow, now: int) -> Erased:
     verdicts = _numbers(session, "SELECT target FROM control WHERE agent = ?", agent.no)
     networks = _numbers(session, "SELECT network FROM span WHERE agent = ?", agent.no)
     networks |= _numbers(session, "SELECT network FROM presence WHERE agent = ?", agent.no)
+    verdicts |= _numbers(session, "SELECT target FROM failing WHERE agent = ?", agent.no)
     places = _places(session, targets | votes)
     session.run("DELETE FROM membership WHERE agent = ?", agent.no)
     for target in votes:
@@ -44,7 +45,7 @@ def erase_agent(session: StoreSession, agent: AgentRow, now: int) -> Erased:
     batches.raise_control_revision(session)
     spans = session.run("DELETE FROM span WHERE agent = ?", agent.no)
     sent = session.run("DELETE FROM batch WHERE agent = ?", agent.no)
-    for table in ("presence", "outbox_position", "control"):
+    for table in ("presence", "outbox_position", "control", "failing"):
         session.run(f"DELETE FROM {table} WHERE agent = ?", agent.no)  # noqa: S608 - the names above
     evidence = session.run(
         "DELETE FROM evidence WHERE sha256 NOT IN (SELECT evidence FROM span WHERE evidence IS NOT NULL)"
@@ -82,7 +83,7 @@ def _mark(session: StoreSession, service: str, country: str, now: int) -> None:
 
 def _delete_unused(session: StoreSession, targets: set[int], networks: set[int]) -> None:
     """Delete those of these targets and networks that no row of another agent refers to."""
-    target_uses = ("span WHERE target", "membership WHERE target", "control WHERE target")
+    target_uses = ("span WHERE target", "membership WHERE target", "control WHERE target", "failing WHERE target")
     for number in targets:
         if not any(_used(session, use, number) for use in target_uses):
             session.run("DELETE FROM target WHERE no = ?", number)

@@ -29,7 +29,9 @@ async def get_board(request: web.Request) -> web.Response:
     view = await request.app[BOARD].view()
     rows = [_cell_record(line, cell) for line in view.rows for cell in line.cells if cell is not None]
     control = {"present": view.controls, "own": view.own_control}
-    return json_response({"time": view.now, "networks": view.networks, "control": control, "cells": rows})
+    return json_response(
+        {"time": view.now, "networks": view.networks, "control": control, "failing": view.failing, "cells": rows}
+    )
 
 
 async def get_events(request: web.Request) -> web.Response:

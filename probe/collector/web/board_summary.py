@@ -38,7 +38,7 @@ class BoardSummary(msgspec.Struct, frozen=True, kw_only=True):
 def board_summary(view: BoardView) -> BoardSummary:
     """The board in words."""
     counts = {row.service: count_networks(cell for cell in row.cells if cell is not None) for row in view.rows}
-    silence = _silence(view)
+    silence = "; ".join(said for said in (_unsettled_text(view), _silence(view)) if said)
     if not view.networks:
         return BoardSummary(headline="Nobody has looked yet.", title="Nobody has looked yet")
     interfered = {service: found for service, found in counts.items() if found.interfered}
@@ -59,6 +59,9 @@ def board_summary(view: BoardView) -> BoardSummary:
 def _all_reachable(view: BoardView, counts: dict[str, NetworkCounts], silence: str) -> BoardSummary:
     """Nothing fails where somebody measures."""
     measured = [found for found in counts.values() if found.measured]
+    if view.failing:
+        headline = "Some targets fail, and it is not yet sure why."
+        return BoardSummary(headline=headline, title="Some targets fail, not yet sure", remarks=_sentences(silence))
     if not measured:
         headline = "The vantages have begun to measure; no service has a settled status yet."
         return BoardSummary(headline=headline, title="No settled status yet", remarks=_sentences(silence))
@@ -94,6 +97,15 @@ def _failing_text(counts: dict[str, NetworkCounts], *, controlled: bool) -> str:
     if all(not found.unreachable for found in failing):
         return f"{said}: the fault is their own, for they fail from uncensored places too"
     return f"{said}, and {'the evidence does not say why' if controlled else 'without a control nobody can say why'}"
+
+
+def _unsettled_text(view: BoardView) -> str:
+    """What fails and is not settled yet; empty where nothing is."""
+    if not view.failing:
+        return ""
+    services = len({found.service for found in view.failing})
+    since = wording.short_moment(view.failing[0].since, view.now)
+    return f"{count_of(services, 'service')} failing since {since} UTC, not yet sure"
 
 
 def _silence(view: BoardView) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from probe.collector.own_control import own_id
 from probe.collector.store import StoreSession, events, from_ms, history, to_ms
+from probe.collector.store.failing import FailingService, failing_services
 from probe.collector.store.history import LatestPresence
 from probe.collector.web.recent_changes import Change, recent_changes
 from probe.collector.web.timeline import TimelineStrip, network_timeline
@@ -25,6 +26,8 @@ MAX_EVENTS_READ = 10_000
 MAX_SERVICES = 300
 """Rows on the page, the worst statuses first; the API has all."""
 MAX_RECENT = 40
+MAX_FAILING = 200
+"""Failing services without a settled status, of all networks."""
 MAX_NEWS_READ = 2_000
 """Revisions read for the list of recent changes: a national event has one for each service and network."""
 _WORST = (
@@ -88,6 +91,7 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
         rows: the services, the worst statuses first.
         ongoing: the events that have not lifted; an event of a country stands for those of its networks.
         recent: what happened in the last 24 hours, newest first.
+        failing: what fails without a settled status, longest first.
         late: how many revisions of these hours are about earlier days.
         controls: how many controls are present and online. Without one, silence and resets prove nothing.
         own_control: whether the collector's own is one of them.
@@ -99,6 +103,7 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
     ongoing: tuple[Event, ...]
     recent: tuple[Change, ...]
     late: int
+    failing: tuple[FailingService, ...]
     controls: int
     own_control: bool = False
 
@@ -132,6 +137,7 @@ def board_view(session: StoreSession, now: datetime) -> BoardView:
         ongoing=tuple(_ongoing(known)),
         recent=recent[:MAX_RECENT],
         late=late,
+        failing=tuple(failing_services(session, moment)[:MAX_FAILING]),
         controls=len(controls),
         own_control=own_id(session) in controls,
     )

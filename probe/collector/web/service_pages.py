@@ -79,7 +79,7 @@ async def get_service(request: web.Request) -> web.StreamResponse:
         now=view.now,
         title=service_title(view.service),
         about=catalogue_services().get(view.service),
-        sentences=[sentence(view, country) for country in view.countries],
+        sentences=[sentence(view, country) for country in view.countries] or [_not_settled(view)],
         tone=_tone(view),
         attested=wording.confidence_summary(event for country in view.countries for event in country.ongoing()),
         shown=view.events[:MAX_EVENTS_SHOWN],
@@ -87,6 +87,11 @@ async def get_service(request: web.Request) -> web.StreamResponse:
         ticks=_ticks(view),
         every=max(2.0, RELOAD_SECONDS / request.app[STATE].clock.rate),
     )
+
+
+def _not_settled(view: ServiceView) -> str:
+    """The answer where no vantage has a settled status yet."""
+    return f"{wording.shortened(service_title(view.service))}: failing, and not yet sure."
 
 
 def sentence(view: ServiceView, country: CountryView) -> str:
@@ -148,6 +153,7 @@ def _record(view: ServiceView) -> dict[str, Any]:
             for country in view.countries
             for each in country.networks
         ],
+        "failing": view.failing,
         "listed_beside_observed": view.comparisons,
         "events": view.events,
     }

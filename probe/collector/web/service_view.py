@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from probe.collector.store import StoreSession, events, history, register, to_ms
+from probe.collector.store.failing import FailingService, failing_services
 from probe.collector.store.history import LatestPresence
 from probe.collector.web.board_view import (
     TIMELINE_PERIOD,
@@ -72,6 +73,7 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
         since: the beginning of the timeline, which ends at `now`.
         events: of networks and countries, newest first.
         controls: how many controls are present and online.
+        failing: networks where targets of it fail without a settled status.
     """
 
     now: datetime
@@ -82,6 +84,7 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
     lanes: tuple[TimelineLane, ...]
     events: tuple[Event, ...]
     controls: int
+    failing: tuple[FailingService, ...]
 
 
 class _History(msgspec.Struct, frozen=True):
@@ -100,7 +103,8 @@ def service_view(session: StoreSession, service: str, now: datetime) -> ServiceV
     """Read everything known of a service as of `now`; None when no vantage and no register has named it."""
     measured_since = history.first_looks(session, service)
     changes = register.changes_of(session, service)
-    if not measured_since and not changes:
+    unsettled = failing_services(session, to_ms(now), service)
+    if not measured_since and not changes and not unsettled:
         return None
     known = events.of_service(session, service, MAX_EVENTS)
     own = [event for event in known if event.scope is Scope.NETWORK]
@@ -121,6 +125,7 @@ def service_view(session: StoreSession, service: str, now: datetime) -> ServiceV
         lanes=tuple(_lanes(listed, past, [country.code for country in countries], (since, now))),
         events=tuple(known),
         controls=len(present_controls(presences_now, now)),
+        failing=tuple(unsettled),
     )
 
 

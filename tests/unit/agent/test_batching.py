@@ -12,6 +12,7 @@ from probe.formats.batch import (
     MAX_COMPRESSED,
     Batch,
     ReportedChange,
+    ReportedFailure,
     ReportedStatus,
     RoundReport,
     encode,
@@ -109,3 +110,13 @@ def test_a_controls_verdicts_are_sent_as_control() -> None:
     (batch,) = cut(RoundFindings(report=ROUND, control=(verdict,)))
 
     assert batch.control == (verdict,)
+
+
+def test_what_fails_without_a_settled_status_stands_beside_the_round() -> None:
+    """In the last batch, with the services of those targets."""
+    failing = (ReportedFailure(target="https://a.example/", since=NOON),)
+    (batch,) = cut(RoundFindings(report=ROUND, failing=failing, services={"https://a.example/": "A", "b": "B"}))
+
+    assert batch.failing == failing
+    assert batch.services == {"https://a.example/": "A"}
+    assert batch.rounds == (ROUND,)

@@ -10,8 +10,8 @@ from probe.agent import round_report
 from probe.agent.batching import RoundFindings
 from probe.agent.outbox import LastReport
 from probe.agent.round import RoundResult
-from probe.detect.detector_input import CauseUpdate, CurrentStatus, FirstSight
-from probe.formats.batch import RoundReport
+from probe.detect.detector_input import CauseUpdate, CurrentStatus, FirstSight, UnsettledFailure
+from probe.formats.batch import MAX_FAILING, ReportedFailure, RoundReport
 from probe.model.observation import Connection
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
@@ -53,13 +53,16 @@ def change(target: str, before: str, after: str) -> Transition:
 def of_vantage(
     found: RoundResult,
     reported: dict[str, LastReport] | None = None,
+    *,
     last_state: str = "online",
     asn: int = 1,
     settled: CurrentStatus = SETTLED,
+    failing: tuple[UnsettledFailure, ...] = (),
 ) -> tuple[RoundFindings, dict[str, LastReport]]:
     return round_report.of_vantage(
         found,
         settled=lambda target: settled if target != "new" else None,
+        failing=failing,
         reported=reported or {},
         last_state=last_state,
         asn=asn,
@@ -187,3 +190,17 @@ def test_the_history_gets_every_change_of_a_settled_status_and_the_evidence_of_f
     ]
     assert [one.target for one in kept.full] == ["a"]
     assert [one.target for one in kept.verdicts] == ["a", "b"]
+
+
+def test_failures_without_a_settled_status_are_reported_when_they_last() -> None:
+    """Not the one of this round; those that have lasted longest, up to the bound of a batch."""
+    old = UnsettledFailure(target="a", since=NOON - timedelta(hours=1), causes=(Cause.TCP_TIMEOUT,))
+    new = UnsettledFailure(target="b", since=NOON, causes=())
+    many = [UnsettledFailure(target=f"t{number:03}", since=old.since, causes=()) for number in range(MAX_FAILING + 5)]
+
+    one, _ = of_vantage(result(), failing=(new, old))
+    bounded, _ = of_vantage(result(), failing=(*many, old))
+
+    assert one.failing == (ReportedFailure(target="a", since=old.since, causes=old.causes),)
+    assert len(bounded.failing) == MAX_FAILING
+    assert bounded.failing[0].target == "a"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from probe.collector.store.failing import FailingService
 from probe.collector.web.board_summary import board_summary
 from probe.collector.web.board_view import BoardCell, BoardView, NetworkColumn, ServiceRow
 from probe.model.event import Network
@@ -21,13 +22,25 @@ def column(asn: int, *, present: int = 1, states: tuple[str, ...] = ()) -> Netwo
     return NetworkColumn(network=network, vantages=2, present=present, seen=NOW.replace(hour=9), states=states)
 
 
-def view(columns: list[NetworkColumn], *rows: tuple[BoardCell, ...], controls: int = 1) -> BoardView:
+def view(
+    columns: list[NetworkColumn],
+    *rows: tuple[BoardCell, ...],
+    controls: int = 1,
+    failing: tuple[FailingService, ...] = (),
+) -> BoardView:
     """A board of these columns, with a service for each row."""
     found = [
         ServiceRow(service=f"service {number}", cells=cells, worst=Status.UNKNOWN) for number, cells in enumerate(rows)
     ]
     return BoardView(
-        now=NOW, networks=tuple(columns), rows=tuple(found), ongoing=(), recent=(), late=0, controls=controls
+        now=NOW,
+        networks=tuple(columns),
+        rows=tuple(found),
+        ongoing=(),
+        recent=(),
+        late=0,
+        failing=failing,
+        controls=controls,
     )
 
 
@@ -99,3 +112,14 @@ def test_interference_is_counted_from_the_cells() -> None:
     assert one.title == "1 blocked or throttled now"
     assert one.remarks == ("1 of 2 services cannot be reached, and the evidence does not say why.",)
     assert two.headline == "2 services blocked in at least one measured network."
+
+
+def test_what_fails_and_is_not_settled_is_no_all_clear() -> None:
+    """It is said beside whatever else is known."""
+    found = FailingService(service="Line", network=Network(asn=64500), since=NOW.replace(hour=8), targets=2)
+    well = view([column(64500)], (cell(Status.REACHABLE),), failing=(found,))
+    blocked = view([column(64500)], (cell(Status.BLOCKED, Status.BLOCKED),), failing=(found,))
+
+    assert board_summary(well).headline == "Some targets fail, and it is not yet sure why."
+    assert board_summary(well).remarks == ("1 service failing since 08:00 UTC, not yet sure.",)
+    assert board_summary(blocked).remarks == board_summary(well).remarks
