@@ -1,34 +1,29 @@
-"""kill -9 of the collector at random moments under load: every acknowledged batch is stored once.
+"""kill -9 of a collector on SQLite in the middle of commits: every acknowledged batch is stored once.
 
 A real process, a real file, agents with real keys that post concurrently and send again whatever was not acknowledged.
-Five kills by default; `PROBE_KILLS=20` for the full run, whose figures are printed (`pytest -s`).
+`python -m tests.e2e.test_collector_kill 200` kills as often as said and prints the figures.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 import sqlite3
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 
-from probe.collector.intake.enrolment import make_token
-from probe.collector.store import to_ms
-from probe.collector.store.database_url import open_store
-from probe.model.verdict import Cause, Status
-from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds
+from tests.e2e.batch_load import BatchLoad, compare, enrol_agents, fused, mark_everything
+from tests.e2e.processes import command, environment
 
-KILLS = int(os.environ.get("PROBE_KILLS", "5"))
+KILLS = 20
 AGENTS = 24
-START = datetime.now(UTC) - timedelta(days=20)
-PROBE = (sys.executable, "-c", "from probe.cli import main; raise SystemExit(main())", "collector")
+ORIGIN = "http://c.test"
 
 
 @dataclass
@@ -48,8 +43,10 @@ class Server:
     async def start(self) -> None:
         """Start the collector and wait until it prints its address."""
         began = time.monotonic()
-        words = ("serve", "--db", str(self.db), "--listen", f"127.0.0.1:{self.port}", "--origin", "http://c.test")
-        self.process = await asyncio.create_subprocess_exec(*PROBE, *words, stdout=asyncio.subprocess.PIPE)
+        words = command("collector", "serve", "--db", str(self.db), "--listen", f"127.0.0.1:{self.port}")
+        self.process = await asyncio.create_subprocess_exec(
+            *words, "--origin", ORIGIN, stdout=asyncio.subprocess.PIPE, env=environment()
+        )
         assert self.process.stdout is not None
         line = (await self.process.stdout.readline()).decode()
         assert line.startswith("probe collector: http://")
@@ -62,102 +59,77 @@ class Server:
         self.process.send_signal(number)
         await self.process.communicate()
 
-
-async def tokens(db: Path, count: int) -> list[str]:
-    """One-time tokens, made by a second process while the collector runs."""
-    store = open_store(db)
-    now, hour = datetime.now(UTC), timedelta(hours=1)
-    made = [
-        await store.write(lambda session: make_token(session, role="vantage", sponsor="", now=now, ttl=hour))
-        for _ in range(count)
-    ]
-    await store.close()
-    return made
+    async def commit_begins(self) -> None:
+        """Wait until the collector writes to the log of its database: a transaction is being committed."""
+        log = self.db.with_name(self.db.name + "-wal")
+        before = _written(log)
+        while _written(log) == before:  # noqa: ASYNC110 a commit in another process has no event
+            await asyncio.sleep(0)
 
 
-async def report(agent: FakeAgent, http: aiohttp.ClientSession, acked: dict[str, int], over: asyncio.Event) -> int:
-    """Post batches until `over` is set, each until it is acknowledged; returns the number of retries."""
-    again = 0
-    while not over.is_set():
-        at = START + timedelta(minutes=5 * agent.seq)
-        after, before = (Status.BLOCKED, Status.REACHABLE) if agent.seq % 2 else (Status.REACHABLE, Status.BLOCKED)
-        verdict = blocked_verdict("https://a.example/", "a.example", at, title=f"{agent.id} {agent.seq}")
-        flip = change("https://a.example/", after, at, Cause.TCP_RESET, before=before, verdict=verdict)
-        batch = agent.batch(sent=at, rounds=rounds(at, 1), changes=(flip,))
-        while True:
-            try:
-                status, answer = await agent.post(http, batch)
-            except (aiohttp.ClientError, TimeoutError, ValueError):
-                status, answer = 0, {}
-            if status == 200:
-                assert answer["acked"] == batch.seq
-                acked[agent.id] = batch.seq
-                break
-            assert status in (0, 429, 503), (status, answer)
-            again += 1
-            if over.is_set():
-                return again
-            await asyncio.sleep(0.02)
-    return again
+def _written(log: Path) -> tuple[int, int]:
+    try:
+        found = log.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (found.st_size, found.st_mtime_ns)
 
 
-async def test_every_acknowledged_batch_is_stored_once_however_often_the_collector_is_killed(tmp_path: Path) -> None:
-    """Every round and every change of a stored batch is there once."""
-    server = Server(tmp_path / "c.db")
+async def kill_in_commits(folder: Path, kills: int) -> dict[str, int]:
+    """Kill the collector of a database in this folder during commits under load; the figures of the comparison."""
+    server = Server(folder / "c.db")
     await server.start()
-    acked: dict[str, int] = {}
-    over = asyncio.Event()
     chance = random.Random(0)
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
-        agents = [FakeAgent(server.url, asn=64500 + n % 4, origin="http://c.test") for n in range(AGENTS)]
-        for agent, token in zip(agents, await tokens(server.db, AGENTS), strict=True):
-            assert (await agent.enrol(http, token))["status"] == 200
+    timeout = aiohttp.ClientTimeout(total=60)
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        load = BatchLoad(await enrol_agents(str(server.db), server.url, AGENTS, http, ORIGIN))
         began = time.monotonic()
-        load = [asyncio.create_task(report(agent, http, acked, over)) for agent in agents]
-        for _ in range(KILLS):
-            await asyncio.sleep(chance.uniform(0.1, 0.8))
-            await server.stop(signal.SIGKILL)
-            await server.start()
-        async with asyncio.timeout(120):
-            while sum(acked.values()) <= 2 * AGENTS:  # noqa: ASYNC110 the load has no event for it
-                await asyncio.sleep(0.05)
-        over.set()
-        again = sum(await asyncio.gather(*load))
+        async with load.running(http):
+            for _ in range(kills):
+                await load.acknowledged(chance.randint(1, 2 * AGENTS))
+                await server.commit_begins()
+                await asyncio.sleep(chance.uniform(0, 0.004))
+                await server.stop(signal.SIGKILL)
+                await server.start()
+            await load.acknowledged(AGENTS)
         seconds = time.monotonic() - began
+    revisions = await fused(str(server.db))
     await server.stop(signal.SIGTERM)
     assert server.process is not None
     assert server.process.returncode == 0
-    figures = compare(server.db, {agent.id: acked.get(agent.id, 0) for agent in agents})
-    line = ", ".join(f"{name} {value}" for name, value in figures.items())
-    starts = sorted(server.starts)
-    print(f"\n{KILLS} kills in {seconds:.1f} s: {line}, sent again {again}, restart at most {starts[-1]:.2f} s")  # noqa: T201
-    assert figures["acknowledged"] > AGENTS
-    assert (figures["lost"], figures["doubled"]) == (0, 0)
-
-
-def compare(db: Path, acked: dict[str, int]) -> dict[str, int]:
-    """Compare the acknowledgements with the database."""
-    connection = sqlite3.connect(db)
-    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    stored = connection.execute(
-        "SELECT agent.id, count(batch.seq), coalesce(max(batch.seq), 0), agent.no FROM agent"
-        " LEFT JOIN batch ON batch.agent = agent.no GROUP BY agent.no"
-    ).fetchall()
-    lost = doubled = 0
-    for agent, count, last, no in stored:
-        lost += max(0, acked[agent] - count)
-        assert count == last
-        rows = connection.execute("SELECT start FROM span WHERE agent = ? ORDER BY start", (no,)).fetchall()
-        stored_rounds = connection.execute("SELECT sum(rounds) FROM presence WHERE agent = ?", (no,)).fetchone()[0] or 0
-        doubled += abs(stored_rounds - count) + abs(len(rows) - count)
-        # Every change begins a span at its onset, so the spans follow the order of the batches.
-        assert [row[0] for row in rows] == [to_ms(START + timedelta(minutes=5 * n)) for n in range(count)]
-    waiting = connection.execute("SELECT count(*) FROM dirty").fetchone()[0]
+    with sqlite3.connect(server.db) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
-    assert waiting == 0
-    return {
-        "acknowledged": sum(acked.values()),
-        "stored": sum(count for _, count, _, _ in stored),
-        "lost": lost,
-        "doubled": doubled,
-    }
+    figures = await compare(str(server.db), load)
+    await mark_everything(str(server.db))
+    await server.start()
+    figures |= {"revisions": revisions, "revisions of fusing anew": await fused(str(server.db))}
+    await server.stop(signal.SIGTERM)
+    more = {"kills": kills, "seconds": round(seconds), "sent again": load.retries}
+    return more | figures | {"slowest restart in ms": round(1000 * max(server.starts))}
+
+
+async def test_every_acknowledged_batch_is_stored_once_however_often_the_collector_is_killed(tmp_path: Path) -> None:
+    """Every round and every change of a stored batch is there once, and fusing anew changes nothing that was published.
+
+    The fuser died as often as the intake: the published events are those that the stored spans give.
+    """
+    figures = await kill_in_commits(tmp_path, KILLS)
+
+    print("\n" + ", ".join(f"{name} {value}" for name, value in figures.items()))  # noqa: T201
+    assert figures["acknowledged"] >= AGENTS
+    assert (figures["lost"], figures["doubled"]) == (0, 0)
+    assert figures["revisions"] == figures["revisions of fusing anew"] > 0
+
+
+def main() -> None:
+    """Kill as often as the command line says and print the figures as a table."""
+    kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
+    with tempfile.TemporaryDirectory() as folder:
+        figures = asyncio.run(kill_in_commits(Path(folder), kills))
+    for name, value in figures.items():
+        print(f"{name:>26} {value:>8}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
