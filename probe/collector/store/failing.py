@@ -45,6 +45,33 @@ def replace_failing(session: StoreSession, agent: int, network: int, rows: Itera
         )
 
 
+class FailingSpan(msgspec.Struct, frozen=True):
+    """A time in which a target was unreachable or down at one vantage of a network. `stop` is None while it lasts."""
+
+    service: str
+    network: Network
+    target: str
+    start: datetime
+    stop: datetime | None
+
+
+def failing_spans(session: StoreSession, since: int, service: str = "") -> list[FailingSpan]:
+    """Spans without proof of interference that had not ended before a moment in milliseconds; of one service or all."""
+    chosen = "AND span.target IN (SELECT no FROM target WHERE service = ? OR (service = '' AND text = ?))"
+    found = session.rows(
+        "SELECT CASE WHEN target.service = '' THEN target.text ELSE target.service END, network.asn, network.cc,"  # noqa: S608 constant
+        " target.text, span.start, span.stop FROM span JOIN target ON target.no = span.target"
+        " JOIN agent ON agent.no = span.agent JOIN network ON network.no = span.network"
+        " WHERE span.status IN ('unreachable', 'down') AND (span.stop IS NULL OR span.stop >= ?)"
+        f" AND agent.state = 'active' {chosen if service else ''}",
+        *((since, service, service) if service else (since,)),
+    )
+    return [
+        FailingSpan(name, Network(asn=asn, country=cc), text, from_ms(start), None if stop is None else from_ms(stop))
+        for name, asn, cc, text, start, stop in found
+    ]
+
+
 def failing_services(session: StoreSession, now: int, service: str = "") -> list[FailingService]:
     """What fails without a settled status where a vantage is present and online, longest first.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from probe.collector.own_control import own_id
 from probe.collector.store import StoreSession, events, from_ms, history, to_ms
-from probe.collector.store.failing import FailingService, failing_services
+from probe.collector.store.failing import FailingService, failing_services, failing_spans
 from probe.collector.store.history import LatestPresence
+from probe.collector.web.failing_periods import Period, Place, failing_periods, measuring_vantages
 from probe.collector.web.recent_changes import Change, recent_changes
 from probe.collector.web.timeline import TimelineStrip, network_timeline
 from probe.fuse.board import ServiceInNetwork, board_services
@@ -123,13 +124,11 @@ def board_view(session: StoreSession, now: datetime) -> BoardView:
     columns = network_columns([each for each in presences_now if each.role != "control"], now)
     published = events.news(session, NEWS_KINDS, to_ms(now - RECENT_PERIOD), MAX_NEWS_READ)
     recent, late = recent_changes(published, now - RECENT_PERIOD)
-    rows = _rows(
-        board_services(events.status_counts(session, moment)),
-        columns,
-        known,
-        history.presences_since(session, since),
-        now,
-    )
+    counts = events.status_counts(session, moment)
+    presences = history.presences_since(session, since)
+    failing = failing_periods(failing_spans(session, since), measuring_vantages(counts), presences)
+    past = BoardHistory(events=known, presences=presences, failing=failing)
+    rows = _rows(board_services(counts), columns, past, now)
     return BoardView(
         now=now,
         networks=tuple(columns),
@@ -174,24 +173,30 @@ def network_columns(presences_now: Iterable[LatestPresence], now: datetime) -> l
     ]
 
 
+class BoardHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """What the strips of the board are drawn from: events, presences, and periods of failure by place."""
+
+    events: list[Event]
+    presences: list[Presence]
+    failing: dict[Place, list[Period]]
+
+
 def _rows(
-    found: list[ServiceInNetwork],
-    columns: list[NetworkColumn],
-    known: list[Event],
-    presences: list[Presence],
-    now: datetime,
+    found: list[ServiceInNetwork], columns: list[NetworkColumn], past: BoardHistory, now: datetime
 ) -> list[ServiceRow]:
     events_there: dict[tuple[str, Network], list[Event]] = defaultdict(list)
-    for event in known:
+    for event in past.events:
         if event.scope is Scope.NETWORK:
             events_there[event.service, event.network].append(event)
     runs: dict[Network, list[Presence]] = defaultdict(list)
-    for presence in presences:
+    for presence in past.presences:
         runs[presence.network].append(presence)
     cells: dict[str, dict[Network, BoardCell]] = defaultdict(dict)
     for summary in found:
         found_there = events_there[summary.service, summary.network]
-        cells[summary.service][summary.network] = board_cell(summary, found_there, runs[summary.network], now)
+        failing = past.failing.get((summary.service, summary.network), [])
+        cell = board_cell(summary, found_there, runs[summary.network], now, failing)
+        cells[summary.service][summary.network] = cell
     rows = [
         ServiceRow(
             service=service,
@@ -210,7 +215,9 @@ def _rank(row: ServiceRow) -> tuple[int, bool, int, str, str]:
     return (_WORST.index(row.worst), not partial, -spread, row.service.casefold(), row.service)
 
 
-def board_cell(summary: ServiceInNetwork, found: list[Event], runs: list[Presence], now: datetime) -> BoardCell:
+def board_cell(
+    summary: ServiceInNetwork, found: list[Event], runs: list[Presence], now: datetime, failing: Sequence[Period]
+) -> BoardCell:
     """The cell of a service in a network, with its ongoing event and its timeline.
 
     Args:
@@ -218,6 +225,7 @@ def board_cell(summary: ServiceInNetwork, found: list[Event], runs: list[Presenc
         found: events of the service in the network.
         runs: presences of the network's vantages.
         now: the end of the timeline.
+        failing: periods in which the service failed there without proof of interference.
     """
     ongoing = next((event for event in found if event.lifted is None), None)
     lifts = [event.lifted for event in found if event.lifted is not None]
@@ -231,7 +239,7 @@ def board_cell(summary: ServiceInNetwork, found: list[Event], runs: list[Presenc
         summary=summary,
         since=since,
         event=ongoing,
-        timeline=network_timeline(found, runs, now - TIMELINE_PERIOD, now),
+        timeline=network_timeline(found, runs, now - TIMELINE_PERIOD, now, failing),
         before_watch=before_watch,
     )
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from probe.collector.store import StoreSession, events, history, register, to_ms
-from probe.collector.store.failing import FailingService, failing_services
+from probe.collector.store.failing import FailingService, failing_services, failing_spans
 from probe.collector.store.history import LatestPresence
 from probe.collector.web.board_view import (
     TIMELINE_PERIOD,
@@ -23,9 +23,10 @@ from probe.collector.web.board_view import (
     network_columns,
     present_controls,
 )
+from probe.collector.web.failing_periods import Period, Place, failing_periods, measuring_vantages
 from probe.collector.web.register_timeline import ListingComparison, RegisterListing, compare, register_listings
 from probe.collector.web.timeline import TimelineStrip, listing_timeline, network_timeline
-from probe.fuse.board import board_services
+from probe.fuse.board import StatusCount, board_services
 from probe.model.event import Event, Network, Presence, Scope
 
 MAX_EVENTS = 1000
@@ -93,6 +94,7 @@ class _History(msgspec.Struct, frozen=True):
     events: list[Event]
     presences: dict[Network, list[Presence]]
     measured_since: dict[Network, datetime]
+    failing: dict[Place, list[Period]]
 
     def on(self, network: Network) -> list[Event]:
         """The events of a network."""
@@ -111,11 +113,14 @@ def service_view(session: StoreSession, service: str, now: datetime) -> ServiceV
     listed = [each for country, found in sorted(changes.items()) for each in register_listings(country, found)]
     since = _beginning(listed, own, now)
     presences: dict[Network, list[Presence]] = defaultdict(list)
-    for presence in history.presences_since(session, to_ms(since)):
+    runs = history.presences_since(session, to_ms(since))
+    for presence in runs:
         presences[presence.network].append(presence)
-    past = _History(own, presences, measured_since)
+    counts = events.status_counts(session, to_ms(now), service)
+    failing = failing_periods(failing_spans(session, to_ms(since), service), measuring_vantages(counts), runs)
+    past = _History(own, presences, measured_since, failing)
     presences_now = history.latest_presences(session)
-    countries = _countries(_network_statuses(session, service, now, past, presences_now), listed, now)
+    countries = _countries(_network_statuses(counts, now, past, presences_now), listed, now)
     return ServiceView(
         now=now,
         service=service,
@@ -130,18 +135,23 @@ def service_view(session: StoreSession, service: str, now: datetime) -> ServiceV
 
 
 def _network_statuses(
-    session: StoreSession, service: str, now: datetime, past: _History, presences_now: Sequence[LatestPresence]
+    counts: Iterable[StatusCount], now: datetime, past: _History, presences_now: Sequence[LatestPresence]
 ) -> list[NetworkStatus]:
-    found = events.status_counts(session, to_ms(now), service)
     there = [each for each in presences_now if each.role != "control"]
     columns = {column.network: column for column in network_columns(there, now)}
     return [
         NetworkStatus(
             column=columns[summary.network],
-            cell=board_cell(summary, past.on(summary.network), past.presences[summary.network], now),
+            cell=board_cell(
+                summary,
+                past.on(summary.network),
+                past.presences[summary.network],
+                now,
+                past.failing.get((summary.service, summary.network), []),
+            ),
             measured_since=past.measured_since[summary.network],
         )
-        for summary in board_services(found)
+        for summary in board_services(counts)
         if summary.network in columns and summary.network in past.measured_since
     ]
 
@@ -184,13 +194,14 @@ def _lanes_of(
 ) -> list[TimelineLane]:
     """The lanes of one country."""
     lanes = []
+    failing = {network: periods for (_, network), periods in past.failing.items()}
     if listings := [each for each in listed if each.country == country]:
         certain = [(each.listed.before, _certain_end(each, scale[1])) for each in listings]
         maybe = [(each.listed.after or each.listed.before, each.listed.before) for each in listings]
         maybe += [(each.delisted.after or scale[0], each.delisted.before) for each in listings if each.delisted]
         lanes.append(TimelineLane(network=None, country=country, timeline=listing_timeline(certain, maybe, *scale)))
     for network in sorted(network for network in past.measured_since if network.country == country):
-        drawn = network_timeline(past.on(network), past.presences[network], *scale)
+        drawn = network_timeline(past.on(network), past.presences[network], *scale, failing.get(network, []))
         lanes.append(TimelineLane(network=network, country=network.country, timeline=drawn))
     return lanes
 

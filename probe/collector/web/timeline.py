@@ -14,6 +14,7 @@ from probe.model.verdict import Status
 
 WIDTH = 1000
 """Width of a strip in its own coordinates."""
+_KINDS = {"failing": "unreachable or down"}
 MIN_BAR_WIDTH = 6
 """The shortest block is still visible."""
 
@@ -22,8 +23,8 @@ class TimelineBar(msgspec.Struct, frozen=True, kw_only=True):
     """A bar on a strip, in the strip's own coordinates.
 
     Attributes:
-        kind: `reachable`, `blocked`, `throttled`; on a register's strip `listed`, or `maybe` for the time between two
-            snapshots, only one of which has the entry.
+        kind: `reachable`, `failing`, `blocked`, `throttled`; on a register's strip `listed`, or `maybe` for the time
+            between two snapshots, only one of which has the entry.
     """
 
     kind: str
@@ -39,19 +40,26 @@ class TimelineStrip(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def network_timeline(
-    events: Iterable[Event], presences: Iterable[Presence], since: datetime, until: datetime
+    events: Iterable[Event],
+    presences: Iterable[Presence],
+    since: datetime,
+    until: datetime,
+    failing: Iterable[tuple[datetime, datetime | None]] = (),
 ) -> TimelineStrip:
-    """Draw when a service was reachable and when it was interfered with in a network.
+    """Draw when a service was reachable, when it failed and when it was interfered with in a network.
 
     Args:
         events: of the service in the network.
         presences: of the network's vantages; between them there is no data.
         since: the beginning of the strip.
         until: the end of the strip.
+        failing: periods in which it failed without proof of interference; those in which nobody looked are left out.
     """
     present = [(run.start, run.stop + MISSED_INTERVALS * timedelta(seconds=run.interval)) for run in presences]
     seen = _merged(present, since, until)
-    parts: dict[str, list[tuple[datetime, datetime]]] = {"reachable": seen}
+    failed = _merged([(start, until if stop is None else stop) for start, stop in failing], since, until)
+    failed = [(max(a, c), min(b, d)) for a, b in failed for c, d in seen if max(a, c) < min(b, d)]
+    parts: dict[str, list[tuple[datetime, datetime]]] = {"reachable": _without(seen, failed), "failing": failed}
     for kind in (Status.THROTTLED, Status.BLOCKED):
         lasting = [(event.onset, event.lifted or until) for event in events if event.status is kind]
         parts[kind.value] = _merged(lasting, since, until)
@@ -102,12 +110,33 @@ def _merged(
     return found
 
 
+def _without(whole: Periods, taken: Periods) -> Periods:
+    """The periods of `whole` less those of `taken`; both in order and merged."""
+    found: Periods = []
+    for start, stop in whole:
+        at = start
+        for first, last in taken:
+            if first >= stop or last <= at:
+                continue
+            if first > at:
+                found.append((at, first))
+            at = max(at, last)
+        if at < stop:
+            found.append((at, stop))
+    return found
+
+
 def _scaled(part: timedelta, whole: timedelta) -> int:
     return round(WIDTH * (part / whole))
 
 
 def _words(parts: dict[str, list[tuple[datetime, datetime]]], whole: timedelta) -> str:
     lengths = {kind: sum((stop - start for start, stop in found), timedelta()) for kind, found in parts.items()}
-    bad = [f"{kind} {duration(length)}" for kind, length in lengths.items() if kind != "reachable" and length]
+    bad = [
+        f"{_KINDS.get(kind, kind)} {duration(length)}"
+        for kind, length in lengths.items()
+        if kind != "reachable" and length
+    ]
     said = ", ".join(bad) or "no interference"
-    return f"Last {duration(whole)}: {said}; vantages present {duration(lengths['reachable'])}"
+    present = lengths["reachable"] + lengths["failing"]
+    return f"Last {duration(whole)}: {said}; vantages present {duration(present)}"

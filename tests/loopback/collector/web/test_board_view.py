@@ -90,3 +90,17 @@ async def test_a_country_s_event_replaces_those_of_its_networks(server: Server, 
 
     assert [event.scope for event in view.ongoing] == [Scope.COUNTRY]
     assert all(cell and cell.event for cell in view.rows[0].cells)
+
+
+async def test_the_strip_is_painted_by_status_and_not_by_presence(server: Server, enrolled: Enrolled) -> None:
+    """A service that was unreachable for two of its three hours is blue for one."""
+    agent = await enrolled()
+    gone = settled(T, NOW - 2 * HOUR, Status.UNREACHABLE)
+    await agent.post(server.http, agent.batch(rounds=rounds(NOW - 3 * HOUR, 36), settled=(gone,), services=SERVICES))
+
+    view = await seen(server)
+
+    (cell,) = view.rows[0].cells
+    assert cell is not None
+    assert {bar.kind for bar in cell.timeline.bars} == {"reachable", "failing"}
+    assert "unreachable or down 2 h" in cell.timeline.description

@@ -83,3 +83,18 @@ def test_a_register_s_timeline_shows_certain_and_possible_listing() -> None:
         "listed from 3 May 2017, 00:00 UTC to 5 May 2017, 00:00 UTC; perhaps listed between 1"
     )
     assert listing_timeline([], [], days[0], days[3]).description == "not listed"
+
+
+def test_a_time_in_which_the_service_failed_is_not_painted_as_reachable() -> None:
+    """Nor is a time in which nobody looked painted as failing."""
+    failing = [(START + 3 * DAY, START + 5 * DAY), (START + 7 * DAY, None)]
+
+    drawn = network_timeline([], [there(2, 8)], START, START + 10 * DAY, failing)
+
+    assert [(bar.kind, bar.x, bar.width) for bar in drawn.bars] == [
+        ("reachable", 200, 100),
+        ("reachable", 500, 200),
+        ("failing", 300, 200),
+        ("failing", 700, 100),
+    ]
+    assert drawn.description == "Last 10 d: unreachable or down 3 d; vantages present 6 d"
