@@ -121,7 +121,15 @@ async def get_event(request: web.Request) -> web.Response:
         text = "Check the address: events stay once they are published."
         return render(request, "error.html", status=404, title="There is no such event", text=text)
     now = collector.clock.now().replace(microsecond=0)
-    return render(request, "event.html", view=view, now=now, verdicts=_verdicts(view), lanes=_lanes(view, now))
+    return render(
+        request,
+        "event.html",
+        view=view,
+        now=now,
+        verdicts=_verdicts(view),
+        lanes=_lanes(view, now),
+        origin=collector.origin,
+    )
 
 
 def service_path(name: str) -> str:
