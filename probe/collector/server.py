@@ -24,7 +24,7 @@ from probe.collector.own_control import signature_fields
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store import agents
 from probe.collector.store.database_url import open_store
-from probe.collector.web import api, feeds, html_pages, service_pages
+from probe.collector.web import api, feeds, html_pages, place_pages, service_pages
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import SettingsError, StorageError
 from probe.formats.batch import MAX_COMPRESSED
@@ -126,6 +126,8 @@ def application(collector: Collector, checkpoint_file: Path | None = None) -> we
             web.get("/", html_pages.get_board),
             web.get("/e/{id:[0-9a-f]{16}}", html_pages.get_event),
             web.get("/s/{service:.+}", service_pages.get_service),
+            web.get("/cc/{cc:[A-Za-z]{2}}", place_pages.get_country),
+            web.get("/as/{asn:(?:[Aa][Ss])?[0-9]{1,10}}", place_pages.get_network),
             web.get("/feed.atom", feeds.get_feed),
             web.get("/api/v1/board", api.get_board),
             web.get("/api/v1/events", api.get_events),
