@@ -11,6 +11,7 @@ from collections import OrderedDict
 from aiohttp import web
 
 from probe.clock import Clock
+from probe.collector.intake.evidence import EvidenceSampler
 from probe.collector.intake.rate_limits import RateLimits
 from probe.collector.metrics import Metrics
 from probe.collector.store import Store, StoreSession, agents
@@ -35,6 +36,7 @@ class Collector:
 
     Attributes:
         fusion_requested: set when there may be marked services; the fuser waits for it.
+        sampler: decides which evidence is kept.
         has_remains: whether content that was erased may still be in the database's write-ahead log.
         real: real time, for caches and delays inside the process.
     """
@@ -47,6 +49,7 @@ class Collector:
         self.metrics = Metrics()
         self.limits = RateLimits(clock.rate)
         self.enrolments = RateLimits(clock.rate)
+        self.sampler = EvidenceSampler()
         self.fusion_requested = asyncio.Event()
         self.has_remains = False
         self.real = Clock()

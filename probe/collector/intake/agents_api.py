@@ -135,9 +135,9 @@ async def check_and_store(collector: Collector, agent: AgentRow, unverified: Bat
         ApiError: the batch is refused, or the database cannot be written now.
     """
     if len(unverified.raw) > MAX_INLINE_BYTES:
-        verified = await asyncio.to_thread(verify_batch, agent, unverified, collector.origin)
+        verified = await asyncio.to_thread(verify_batch, agent, unverified, collector.origin, collector.sampler)
     else:
-        verified = verify_batch(agent, unverified, collector.origin)
+        verified = verify_batch(agent, unverified, collector.origin, collector.sampler)
     try:
         outcome = await collector.store.write(lambda session: apply_batch(session, agent, verified))
     except StorageError as error:

@@ -6,23 +6,22 @@ batch whose first commit was interrupted could be acknowledged and lost.
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from hashlib import sha256
 
 import msgspec
 
+from probe.collector.intake.evidence import Packed
+from probe.collector.intake.span_writer import Beginning, SpanKey, SpanWriter
 from probe.collector.store import StoreSession, agents, batches, failing, history, to_ms
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.failing import FailingRow
-from probe.collector.store.history import NewSpan, PresenceRun
+from probe.collector.store.history import PresenceRun
 from probe.formats.batch import Batch, ReportedChange, ReportedStatus, RoundReport
 from probe.fuse.presence import MISSED_INTERVALS
 from probe.model.event import Network
 from probe.model.transition import VANTAGE
-from probe.model.verdict import Cause, Status, Verdict
+from probe.model.verdict import Status
 
 CLOCK_TOLERANCE = timedelta(seconds=120)
 """A smaller clock offset is not corrected: detection looks at whole rounds, so a minute or two changes nothing."""
@@ -30,18 +29,6 @@ MAX_FUTURE = timedelta(minutes=5)
 """A time further ahead than this, after correction, is ignored."""
 MAX_AGE = timedelta(days=30)
 """A time older than this is acknowledged and ignored: agents keep their outbox for less."""
-MAX_EVIDENCE_BYTES = 8 * 1024
-"""Bytes of a verdict after compression; a larger one loses observations from its end until it fits."""
-MAX_VERDICT_BYTES = 256 * 1024
-"""Bytes of a verdict's JSON. Evidence is cut to fit, a control's verdict that is larger is ignored: some kilobytes of
-compressed text can inflate to megabytes, for every reader of the page and every agent that fetches the control."""
-
-
-class Packed(msgspec.Struct, frozen=True):
-    """The verdict of a change as it is stored: compressed JSON, and the SHA-256 of the JSON."""
-
-    digest: bytes
-    compressed: bytes
 
 
 class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,11 +149,8 @@ class _BatchWriter:
         if self._agent.role == "control":
             self._store_control()
         else:
-            self._count_services()
-            for settled, evidence in zip(self._batch.settled, self._verified.settled_evidence, strict=True):
-                self._store_status(settled, evidence)
-            packed = zip(self._batch.changes, self._verified.evidence, strict=True)
-            changes = sum(self._store_change(change, evidence) for change, evidence in packed)
+            if self._batch.settled or self._batch.changes or self._batch.services:
+                changes = self._store_statuses()
             if rounds:
                 self._store_failing()
         return BatchOutcome(
@@ -208,85 +192,77 @@ class _BatchWriter:
         if run is not None:
             history.save_presence_run(self._session, self._agent.no, run)
 
-    def _count_services(self) -> None:
-        """Count which service this agent assigns each target to, and mark the services that change."""
-        for text, service in self._batch.services.items():
-            target = batches.target_number(self._session, text)
-            before, after = batches.vote(self._session, target, self._agent.no, service)
-            if before != after:
-                for country in history.countries_of(self._session, target):
-                    history.mark_dirty(self._session, before, country, self._now)
-                    history.mark_dirty(self._session, after, country, self._now)
+    def _store_statuses(self) -> int:
+        """Store the settled statuses, the changes and the votes on services; how many changes were stored."""
+        settled = list(zip(self._batch.settled, self._verified.settled_evidence, strict=True))
+        changed = [
+            each
+            for each in zip(self._batch.changes, self._verified.evidence, strict=True)
+            if each[0].transition.target != VANTAGE  # the states of the rounds carry it
+        ]
+        begun = [self._settled(item, evidence) for item, evidence in settled]
+        begun += [self._changed(item, evidence) for item, evidence in changed]
+        stored = [each for each in begun if each is not None]
+        texts = {each.target for each in stored} | self._batch.services.keys()
+        before = batches.target_rows(self._session, texts)
+        after = batches.count_services(self._session, self._agent.no, self._batch.services, before)
+        key = SpanKey(self._agent.no, self._network, self._country)
+        writer = SpanWriter(self._session, key, after, self._now)
+        writer.read({each.target for each in stored})
+        for each in stored:
+            writer.begin(each)
+        writer.write()
+        for text in sorted(text for text in texts if before[text].service != after[text].service):
+            for country in history.countries_of(self._session, after[text].no):
+                history.mark_dirty(self._session, before[text].service, country, self._now)
+                history.mark_dirty(self._session, after[text].service, country, self._now)
+        writer.mark()
+        return sum(each is not None for each in begun[len(settled) :])
 
     def _store_failing(self) -> None:
         """Store what fails without a settled status after these rounds; a time that cannot be is left out."""
+        targets = batches.target_rows(self._session, {one.target for one in self._batch.failing})
         rows = [
-            FailingRow(batches.target_number(self._session, one.target), since, " ".join(one.causes))
+            FailingRow(targets[one.target].no, since, " ".join(one.causes))
             for one in self._batch.failing
             if (since := self._time(one.since)) is not None
         ]
         failing.replace_failing(self._session, self._agent.no, self._network, rows)
 
-    def _store_status(self, settled: ReportedStatus, evidence: Packed | None) -> None:
-        """Store a status without a change that led to it: it opens a span, or corrects the open one.
+    def _settled(self, settled: ReportedStatus, evidence: Packed | None) -> Beginning | None:
+        """A status without a change that led to it: it opens a span, or corrects the open one.
 
         One that stood before the agent looked is known since the batch was made.
         """
         start = to_ms(settled.since + self._offset)
-        if start > to_ms(self._received) and self._time(settled.since) is None:
-            return
-        target = batches.target_number(self._session, settled.target)
-        open_span = history.open_span(self._session, target, self._agent.no)
-        if open_span is not None and start <= open_span.start:
-            start = max(open_span.start + 1, to_ms(self._batch.sent + self._offset))
-        known = max(start, to_ms(self._batch.sent + self._offset)) if settled.before_watch else start
-        span = self._span(target, start, known, settled.status, settled.causes)
-        self._begin(msgspec.structs.replace(span, evidence=self._stored(evidence), before_watch=settled.before_watch))
-
-    def _store_change(self, change: ReportedChange, evidence: Packed | None) -> bool:
-        """Store a transition: it ends the open span where the next one begins. Whether it was stored."""
-        transition = change.transition
-        if transition.target == VANTAGE:  # the states of the rounds carry it
-            return False
-        onset, known = self._time(transition.onset), self._time(transition.time)
-        if known is None:
-            return False
-        target = batches.target_number(self._session, transition.target)
-        start = known if onset is None else min(onset, known)
-        span = self._span(target, start, known, Status(transition.after), transition.causes)
-        self._begin(msgspec.structs.replace(span, evidence=self._stored(evidence)))
-        return True
-
-    def _stored(self, evidence: Packed | None) -> bytes | None:
-        """Store the verdict behind a span; its digest."""
-        if evidence is None:
+        if start > self._now and self._time(settled.since) is None:
             return None
-        batches.add_evidence(self._session, evidence.digest, evidence.compressed, self._now)
-        return evidence.digest
-
-    def _span(self, target: int, start: int, known: int, status: Status, causes: tuple[Cause, ...]) -> NewSpan:
-        return NewSpan(
-            target=target,
-            agent=self._agent.no,
+        reported = to_ms(self._batch.sent + self._offset)
+        return Beginning(
+            target=settled.target,
             start=start,
-            known=known,
-            network=self._network,
-            status=status,
-            causes=" ".join(causes),
-            evidence=None,
+            known=max(start, reported) if settled.before_watch else start,
+            status=settled.status,
+            causes=settled.causes,
+            evidence=evidence,
+            before_watch=settled.before_watch,
+            reported=reported,
         )
 
-    def _begin(self, span: NewSpan) -> None:
-        """Begin a span and end the open one, unless the open one has the same status."""
-        open_span = history.open_span(self._session, span.target, self._agent.no)
-        if open_span is not None:
-            if (open_span.status, open_span.network) == (span.status, span.network):
-                return
-            span = msgspec.structs.replace(span, start=max(span.start, open_span.start + 1))
-            history.close_span(self._session, span.target, self._agent.no, span.start)
-        history.add_span(self._session, span)
-        service = batches.service_of(self._session, span.target)
-        history.mark_dirty(self._session, service, self._country, self._now)
+    def _changed(self, change: ReportedChange, evidence: Packed | None) -> Beginning | None:
+        """A transition: it ends the open span where the next one begins; None when it is not stored."""
+        transition = change.transition
+        onset, known = self._time(transition.onset), self._time(transition.time)
+        if known is None:
+            return None
+        return Beginning(
+            target=transition.target,
+            start=known if onset is None else min(onset, known),
+            known=known,
+            status=Status(transition.after),
+            causes=transition.causes,
+            evidence=evidence,
+        )
 
     def _store_control(self) -> None:
         for verdict, packed in zip(self._batch.control, self._verified.control, strict=True):
@@ -319,30 +295,3 @@ def clock_offset(sent: datetime, posted: datetime | None, received: datetime, ra
 def is_kept_time(moment: datetime, received: datetime, rate: float = 1.0) -> bool:
     """Whether a corrected time is stored: at most `MAX_AGE` old and at most `MAX_FUTURE` ahead."""
     return received - MAX_AGE <= moment <= received + MAX_FUTURE * max(1.0, rate)
-
-
-def pack_evidence(verdict: Verdict) -> Packed:
-    """Pack the verdict of a change, without its last observations where it would exceed the bounds of evidence."""
-    small = (body for body in _shortened(verdict) if len(body) <= MAX_VERDICT_BYTES)
-    packed = ((body, zlib.compress(body, 6)) for body in small)
-    body, compressed = next(pair for pair in packed if len(pair[1]) <= MAX_EVIDENCE_BYTES)
-    return Packed(sha256(body).digest(), compressed)
-
-
-def pack_control(verdict: Verdict) -> bytes | None:
-    """The compressed JSON of a control's verdict; None when the JSON is larger than `MAX_VERDICT_BYTES`."""
-    body = msgspec.json.encode(verdict)
-    return zlib.compress(body, 6) if len(body) <= MAX_VERDICT_BYTES else None
-
-
-def _shortened(verdict: Verdict) -> Iterator[bytes]:
-    """The verdict, then with half of its observations again and again, then without anything large."""
-    yield msgspec.json.encode(verdict)
-    evidence = verdict.evidence
-    while evidence.observations:
-        kept = evidence.observations[: len(evidence.observations) // 2]
-        evidence = msgspec.structs.replace(evidence, observations=kept, notes=("trimmed",))
-        yield msgspec.json.encode(msgspec.structs.replace(verdict, evidence=evidence))
-    bare = msgspec.structs.replace(evidence, control=None, failing={}, families={}, notes=("trimmed",), error="")
-    yield msgspec.json.encode(msgspec.structs.replace(verdict, evidence=bare))
-    yield b"{}"

@@ -11,16 +11,19 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
+from itertools import repeat
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from probe.collector.intake.apply_batch import Packed, VerifiedBatch, pack_control, pack_evidence
+from probe.collector.intake.apply_batch import VerifiedBatch
+from probe.collector.intake.batch_decoding import Keeps, decode_batch
 from probe.collector.intake.enrolment import MAX_ASN, is_country
+from probe.collector.intake.evidence import EvidenceSampler, Packed, pack_control, pack_evidence
 from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError
 from probe.errors import RecordError
@@ -32,7 +35,6 @@ from probe.formats.batch import (
     Batch,
     ReportedChange,
     ReportedStatus,
-    decode,
     signed_bytes,
 )
 from probe.model.target import is_too_long
@@ -126,13 +128,16 @@ class BatchRequest(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 1.0
 
 
-def verify_batch(agent: AgentRow, request: BatchRequest, origin: str) -> VerifiedBatch:
+def verify_batch(
+    agent: AgentRow, request: BatchRequest, origin: str, sampler: EvidenceSampler | None = None
+) -> VerifiedBatch:
     """Check a batch.
 
     Args:
         agent: the agent that the request names.
         request: what was received.
         origin: of this collector; it is part of what is signed.
+        sampler: decides which verdicts are kept; None for all.
 
     Raises:
         ApiError: the batch is refused.
@@ -142,7 +147,7 @@ def verify_batch(agent: AgentRow, request: BatchRequest, origin: str) -> Verifie
         Ed25519PublicKey.from_public_bytes(agent.pubkey).verify(request.signature, signed_bytes(origin, body))
     except (InvalidSignature, ValueError) as error:
         raise ApiError(401, "bad_signature", "the signature is not this agent's over this body and origin") from error
-    batch = _decoded(body)
+    batch, left_out = _decoded(body, _keeps(sampler, request.received))
     if batch.agent != agent.id:
         raise ApiError(400, "bad_batch", "the batch names another agent than its header")
     if len(batch.changes) + sum(item.verdict is not None for item in batch.settled) > MAX_CHANGES:
@@ -153,8 +158,8 @@ def verify_batch(agent: AgentRow, request: BatchRequest, origin: str) -> Verifie
     zipped = request.encoding == "gzip"
     return VerifiedBatch(
         batch=batch,
-        evidence=_packed(batch.changes),
-        settled_evidence=_packed(batch.settled),
+        evidence=_packed(batch.changes, left_out),
+        settled_evidence=_packed(batch.settled, repeat(None)),
         control=tuple(pack_control(verdict) for verdict in batch.control),
         digest=sha256(body).digest(),
         raw=request.raw if zipped else zlib.compress(request.raw, 6, wbits=31),
@@ -165,12 +170,28 @@ def verify_batch(agent: AgentRow, request: BatchRequest, origin: str) -> Verifie
     )
 
 
-def _packed(items: Iterable[ReportedChange | ReportedStatus]) -> tuple[Packed | None, ...]:
-    return tuple(None if item.verdict is None else pack_evidence(item.verdict) for item in items)
+def _packed(
+    items: Iterable[ReportedChange | ReportedStatus], left_out: Iterable[bytes | None]
+) -> tuple[Packed | None, ...]:
+    """The verdict of each item as it is stored, or only the digest of one that is left out."""
+    return tuple(
+        Packed(digest, None) if digest is not None else None if item.verdict is None else pack_evidence(item.verdict)
+        for item, digest in zip(items, left_out, strict=False)
+    )
 
 
-def _decoded(body: bytes) -> Batch:
-    """Decode a batch.
+def _keeps(sampler: EvidenceSampler | None, received: datetime) -> Keeps:
+    """Whether the verdict of a change in a batch is kept."""
+    now = received.timestamp()
+
+    def keeps(batch: Batch, change: Transition) -> bool:
+        return sampler is None or sampler.keeps(batch.network, change.target, change.after, now)
+
+    return keeps
+
+
+def _decoded(body: bytes, keeps: Keeps) -> tuple[Batch, tuple[bytes | None, ...]]:
+    """Decode a batch; with the digests of the verdicts that are left out, as `decode_batch` gives them.
 
     A batch with a status or an observation of a newer version is refused for now, not for good: the agent keeps it
     and sends it again, until this collector is updated. After a 400 it would send the batch without its content.
@@ -179,7 +200,7 @@ def _decoded(body: bytes) -> Batch:
         ApiError: the body is not a batch, or has such a word.
     """
     try:
-        batch = decode(body)
+        batch, left_out = decode_batch(body, keeps)
     except RecordError as error:
         if _UNKNOWN_WORD.match(error.what):
             raise _newer() from error
@@ -188,7 +209,7 @@ def _decoded(body: bytes) -> Batch:
     words = {word for item in transitions for word in (item.before, item.after)} - _STATUSES
     if words and all(map(_WORD.fullmatch, words)):
         raise _newer()
-    return batch
+    return batch, left_out
 
 
 def _newer() -> ApiError:
@@ -219,8 +240,9 @@ def find_fault(batch: Batch) -> str:
         return "a change has too many causes"
     if any(len(verdict.causes) > MAX_CAUSES for verdict in _verdicts(batch)):
         return "a verdict has too many causes"
-    records: list[Transition | Verdict] = [*transitions, *_verdicts(batch)]
-    return next((fault for record in records if (fault := _fault_in_values(record))), "")
+    if any(fault := _fault_in_transition(item) for item in transitions):
+        return fault
+    return next((fault for verdict in _verdicts(batch) if (fault := _fault_in_values(verdict))), "")
 
 
 def _verdicts(batch: Batch) -> Iterator[Verdict]:
@@ -229,35 +251,53 @@ def _verdicts(batch: Batch) -> Iterator[Verdict]:
     yield from batch.control
 
 
-def _fault_in_values(record: Transition | Verdict) -> str:
-    """Describe the part of a transition or a verdict that is out of bounds; pages compute with the values."""
-    for number, value in enumerate(_values(record)):
-        if number >= MAX_VALUES:
-            return "a change or a verdict has too many values"
-        match value:
-            case str() if len(value) > MAX_TEXT_LENGTH:
+def _fault_in_transition(item: Transition) -> str:
+    """Describe the part of a transition that is out of bounds; most batches have many, and their form is simple."""
+    if len(item.evidence) > MAX_VALUES // 2:
+        return "a change or a verdict has too many values"
+    for value in (*item.causes, *item.evidence, *item.evidence.values()):
+        if isinstance(value, str):
+            if len(value) > MAX_TEXT_LENGTH:
                 return "a text in evidence is too long"
-            case int() | float() if not -MAX_NUMBER <= value <= MAX_NUMBER:
-                return "a number in evidence is out of bounds"
-            case datetime() if not _is_time(value):
-                return "a time in evidence lacks its zone or is out of bounds"
+        elif not -MAX_NUMBER <= value <= MAX_NUMBER:
+            return "a number in evidence is out of bounds"
     return ""
 
 
-def _values(record: object) -> Iterator[object]:
-    """Every value inside a record at any depth, one at a time."""
-    pending = [record]
+def _fault_in_values(record: Verdict) -> str:
+    """Describe the part of a verdict that is out of bounds; pages compute with the values."""
+    pending: list[object] = [record]
+    number = 0
     while pending:
-        value = pending.pop()
-        if isinstance(value, msgspec.Struct):
-            pending.extend(getattr(value, name) for name in value.__struct_fields__)
-        elif isinstance(value, dict):
-            pending.extend(value)
-            pending.extend(value.values())
-        elif isinstance(value, list | tuple):
-            pending.extend(value)
-        else:
-            yield value
+        parts = _parts(pending.pop())
+        number += len(parts)
+        if number > MAX_VALUES:
+            return "a change or a verdict has too many values"
+        for part in parts:
+            if not part:  # most fields of most records
+                continue
+            kind = type(part)
+            if kind is str:
+                if len(part) > MAX_TEXT_LENGTH:  # type: ignore[arg-type]
+                    return "a text in evidence is too long"
+            elif kind is int or kind is float:
+                if not -MAX_NUMBER <= part <= MAX_NUMBER:  # type: ignore[operator]
+                    return "a number in evidence is out of bounds"
+            elif isinstance(part, datetime):
+                if not _is_time(part):
+                    return "a time in evidence lacks its zone or is out of bounds"
+            elif not isinstance(part, str):  # a word of ours is no container, and short
+                pending.append(part)
+    return ""
+
+
+def _parts(value: object) -> Sequence[object]:
+    """The parts of a record, a mapping or a list."""
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.astuple(value)
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _targets(batch: Batch) -> Iterator[str]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+
 from probe.collector.store import Row, StoreSession, next_number
+from probe.collector.store.key_sets import rows_in
 
 _VERDICTS = "control"
 """The counter of controls' verdicts."""
@@ -79,6 +84,30 @@ def forget_batches(session: StoreSession, before: int, limit: int) -> int:
     )
 
 
+class TargetRow(msgspec.Struct, frozen=True):
+    """A target: its number, and its service by the votes of agents or itself when it belongs to none."""
+
+    no: int
+    service: str
+
+
+def target_rows(session: StoreSession, texts: Collection[str]) -> dict[str, TargetRow]:
+    """Text -> the target's row; new targets get one."""
+    found = _target_rows(session, texts)
+    missing = sorted(text for text in texts if text not in found)
+    if missing:
+        session.many(
+            "INSERT INTO target (text) VALUES (?) ON CONFLICT (text) DO NOTHING", [(text,) for text in missing]
+        )
+        found |= _target_rows(session, missing)
+    return found
+
+
+def _target_rows(session: StoreSession, texts: Collection[str]) -> dict[str, TargetRow]:
+    rows = rows_in(session, "SELECT text, no, service FROM target WHERE text IN", texts)
+    return {text: TargetRow(no, service or text) for text, no, service in rows}
+
+
 def target_number(session: StoreSession, text: str) -> int:
     """The number of a target; a new target gets one."""
     row = session.row("SELECT no FROM target WHERE text = ?", text)
@@ -105,21 +134,36 @@ def service_of(session: StoreSession, target: int) -> str:
     return str(row[0]) if row else ""
 
 
-def vote(session: StoreSession, target: int, agent: int, service: str) -> tuple[str, str]:
-    """Store which service an agent assigns a target to; the target's service before and after.
+def count_services(
+    session: StoreSession, agent: int, services: Mapping[str, str], targets: Mapping[str, TargetRow]
+) -> dict[str, TargetRow]:
+    """Store which service an agent assigns each target to; the rows of the targets after that.
 
-    The service with the most votes wins, the first by name among equals: the order of the votes does not matter.
+    The service with the most votes wins, the first by name among equals: the order of the votes does not matter. Votes
+    are counted again only where one that is new can change that: one for the service that has the target cannot.
     """
-    before = service_of(session, target)
-    session.run(
+    numbers = [targets[text].no for text in services]
+    stored: dict[int, str] = dict(
+        rows_in(session, "SELECT target, service FROM membership WHERE agent = ? AND target IN", numbers, (agent,))
+    )
+    changed = {targets[text].no: name for text, name in services.items() if stored.get(targets[text].no) != name}
+    session.many(
         "INSERT INTO membership (target, agent, service) VALUES (?, ?, ?)"
         " ON CONFLICT (target, agent) DO UPDATE SET service = excluded.service",
-        target,
-        agent,
-        service,
+        sorted((target, agent, name) for target, name in changed.items()),
     )
-    _count_votes(session, target)
-    return before, service_of(session, target)
+    locked = "SELECT no, CASE WHEN service = '' THEN text ELSE service END FROM target WHERE no IN"
+    current: dict[int, str] = dict(rows_in(session, locked, sorted(changed), end=f"ORDER BY no {session.for_update}"))
+    for target in [target for target, name in sorted(changed.items()) if current[target] != name]:
+        _count_votes(session, target)
+        current[target] = service_of(session, target)
+    return {text: TargetRow(row.no, current.get(row.no, row.service)) for text, row in targets.items()}
+
+
+def vote(session: StoreSession, target: int, agent: int, service: str) -> tuple[str, str]:
+    """Store which service an agent assigns a target to; the target's service before and after."""
+    before = TargetRow(target, service_of(session, target))
+    return before.service, count_services(session, agent, {"": service}, {"": before})[""].service
 
 
 def recount_votes(session: StoreSession, target: int) -> tuple[str, str]:
@@ -138,13 +182,11 @@ def _count_votes(session: StoreSession, target: int) -> None:
     )
 
 
-def add_evidence(session: StoreSession, digest: bytes, body: bytes, now: int) -> None:
-    """Store a verdict's compressed JSON under its digest, unless it is there already."""
-    session.run(
+def add_evidence(session: StoreSession, bodies: Iterable[tuple[bytes, bytes]], now: int) -> None:
+    """Store verdicts' compressed JSON under their digests, unless they are there already."""
+    session.many(
         "INSERT INTO evidence (sha256, body, first_seen) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
-        digest,
-        body,
-        now,
+        [(digest, body, now) for digest, body in sorted(bodies)],
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from probe.collector.store import Row, StoreSession, from_ms
+from probe.collector.store.key_sets import rows_in
 from probe.fuse.presence import MISSED_INTERVALS
 from probe.model.event import Network, Presence, Span
 from probe.model.verdict import Cause, Status
@@ -57,17 +59,20 @@ class LatestPresence(msgspec.Struct, frozen=True):
         return self.stop + MISSED_INTERVALS * self.interval >= now
 
 
-def open_span(session: StoreSession, target: int, agent: int) -> OpenSpan | None:
-    """The open span of a target at an agent; None when there is none."""
-    row = session.row(
-        "SELECT start, status, network FROM span WHERE target = ? AND agent = ? AND stop IS NULL", target, agent
+def open_spans_of(session: StoreSession, agent: int, targets: Collection[int]) -> dict[int, OpenSpan]:
+    """Target -> its open span at an agent, for those that have one."""
+    found = rows_in(
+        session,
+        "SELECT target, start, status, network FROM span WHERE agent = ? AND stop IS NULL AND target IN",
+        targets,
+        (agent,),
     )
-    return OpenSpan(*row) if row else None
+    return {target: OpenSpan(*rest) for target, *rest in found}
 
 
-def close_span(session: StoreSession, target: int, agent: int, stop: int) -> None:
-    """End the open span of a target at an agent."""
-    session.run("UPDATE span SET stop = ? WHERE target = ? AND agent = ? AND stop IS NULL", stop, target, agent)
+def close_spans(session: StoreSession, rows: Sequence[tuple[int, int, int, int]]) -> None:
+    """End open spans, each given as (end, agent, target, start)."""
+    session.many("UPDATE span SET stop = ? WHERE agent = ? AND target = ? AND start = ? AND stop IS NULL", rows)
 
 
 class NewSpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,15 +90,21 @@ class NewSpan(msgspec.Struct, frozen=True, kw_only=True):
     causes: str
     evidence: bytes | None
     before_watch: bool = False
+    stop: int | None = None
 
 
-def add_span(session: StoreSession, span: NewSpan) -> None:
-    """Store a span that begins."""
-    session.run(
+def add_spans(session: StoreSession, spans: Iterable[NewSpan]) -> None:
+    """Store spans that begin."""
+    session.many(
         "INSERT INTO span (target, agent, start, stop, known, network, status, causes, evidence, before_watch)"
-        " VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?)",
-        *(span.target, span.agent, span.start, span.known),
-        *(span.network, span.status, span.causes, span.evidence, int(span.before_watch)),
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *(each.target, each.agent, each.start, each.stop, each.known),
+                *(each.network, each.status, each.causes, each.evidence, int(each.before_watch)),
+            )
+            for each in spans
+        ],
     )
 
 
@@ -144,6 +155,24 @@ def mark_dirty(session: StoreSession, service: str, cc: str, now: int, reason: s
         now,
         reason,
     )
+
+
+def mark_dirty_many(session: StoreSession, cc: str, services: Mapping[str, int], now: int) -> None:
+    """Mark services in a country: service -> the earliest moment at which something changed."""
+    session.many(
+        "INSERT INTO dirty (service, cc, since) VALUES (?, ?, ?) ON CONFLICT (service, cc) DO UPDATE SET"
+        " mark = dirty.mark + 1",
+        [(service, cc, now) for service in sorted(services)],
+    )
+
+
+def watched_services(session: StoreSession, cc: str, services: Sequence[str]) -> set[str]:
+    """Those of these services that have events in a country, or wait there to be fused."""
+    return {
+        str(row[0])
+        for table in ("dirty", "event")
+        for row in rows_in(session, f"SELECT service FROM {table} WHERE cc = ? AND service IN", services, (cc,))  # noqa: S608 - the names above
+    }
 
 
 _SPAN = (

@@ -15,14 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.collector.intake.apply_batch import (
-    MAX_EVIDENCE_BYTES,
-    MAX_VERDICT_BYTES,
     BatchOutcome,
     BatchResult,
     VerifiedBatch,
     apply_batch,
-    pack_evidence,
 )
+from probe.collector.intake.evidence import MAX_EVIDENCE_BYTES, MAX_VERDICT_BYTES, pack_evidence
 from probe.collector.store import StoreSession, agents, batches, history, to_ms
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.sqlite.sqlite_store import SqliteSession, SqliteStore, open_sqlite

@@ -80,7 +80,7 @@ def test_only_a_newer_verdict_of_a_control_replaces_a_stored_one(session: Sqlite
 
 def test_evidence_under_a_known_digest_is_not_replaced(session: SqliteSession) -> None:
     """The first body stays."""
-    batches.add_evidence(session, b"d", b"one", 1)
-    batches.add_evidence(session, b"d", b"two", 2)
+    batches.add_evidence(session, [(b"d", b"one")], 1)
+    batches.add_evidence(session, [(b"d", b"two")], 2)
 
     assert (batches.evidence(session, b"d"), batches.evidence(session, b"e")) == (b"one", None)

@@ -40,11 +40,11 @@ def session() -> Iterator[SqliteSession]:
 def report(session: SqliteSession, agent: int, target: str, evidence: bytes, asn: int) -> None:
     """A span with evidence, a vote and a control's verdict."""
     number, network = batches.target_number(session, target), batches.network_number(session, asn, "RU")
-    batches.add_evidence(session, evidence, b"json", 1)
+    batches.add_evidence(session, [(evidence, b"json")], 1)
     span = NewSpan(
         target=number, agent=agent, start=5, known=6, network=network, status="blocked", causes="", evidence=evidence
     )
-    history.add_span(session, span)
+    history.add_spans(session, [span])
     batches.vote(session, number, agent, f"Service{agent}")
     batches.set_control(session, number, agent, agent, b"verdict")
 
@@ -78,7 +78,7 @@ def test_what_others_report_as_well_stays(session: SqliteSession) -> None:
 
 def test_evidence_that_no_span_refers_to_is_deleted(session: SqliteSession) -> None:
     """A status that was known already left its evidence without a span; nobody can tell whose it is."""
-    batches.add_evidence(session, b"orphan", b"json", 1)
+    batches.add_evidence(session, [(b"orphan", b"json")], 1)
 
     erase(session)
 

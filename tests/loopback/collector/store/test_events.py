@@ -124,7 +124,7 @@ def test_status_counts_keep_present_and_absent_vantages_apart(session: SqliteSes
             causes="tcp.reset",
             evidence=None,
         )
-        history.add_span(session, new)
+        history.add_spans(session, [new])
 
     found = events.status_counts(session, 1020)
 

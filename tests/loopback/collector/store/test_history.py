@@ -46,21 +46,21 @@ def span(target: int, start: int, status: str = "reachable", causes: str = "") -
 
 def test_a_target_has_one_open_span_at_an_agent(session: SqliteSession) -> None:
     """The database enforces it."""
-    history.add_span(session, span(1, 10))
+    history.add_spans(session, [span(1, 10)])
     with pytest.raises(Exception, match="UNIQUE"):
-        history.add_span(session, span(1, 20))
-    history.close_span(session, 1, 1, 20)
-    history.add_span(session, span(1, 20, "blocked"))
+        history.add_spans(session, [span(1, 20)])
+    history.close_spans(session, [(20, 1, 1, 10)])
+    history.add_spans(session, [span(1, 20, "blocked")])
 
-    lasting = history.open_span(session, 1, 1)
+    lasting = history.open_spans_of(session, 1, [1, 2]).get(1)
     assert lasting is not None
     assert (lasting.start, lasting.status, lasting.network) == (20, "blocked", 1)
-    assert history.open_span(session, 2, 1) is None
+    assert 2 not in history.open_spans_of(session, 1, [1, 2])
 
 
 def test_spans_are_read_back_as_they_were_stored(session: SqliteSession) -> None:
     """As records of the model."""
-    history.add_span(session, span(1, 10, "blocked", "tls.reset tls.sni"))
+    history.add_spans(session, [span(1, 10, "blocked", "tls.reset tls.sni")])
 
     (found,) = history.spans_of(session, "t1", "RU")
 
@@ -71,8 +71,8 @@ def test_spans_are_read_back_as_they_were_stored(session: SqliteSession) -> None
 
 def test_spans_of_a_service_are_those_of_its_targets(session: SqliteSession) -> None:
     """In one country, of agents that are not revoked."""
-    history.add_span(session, span(1, 10))
-    history.add_span(session, span(2, 10))
+    history.add_spans(session, [span(1, 10)])
+    history.add_spans(session, [span(2, 10)])
     batches.vote(session, 1, 1, "S")
     batches.vote(session, 2, 1, "S")
 
@@ -85,10 +85,10 @@ def test_spans_of_a_service_are_those_of_its_targets(session: SqliteSession) -> 
 
 def test_spans_are_listed_newest_first_and_by_target(session: SqliteSession) -> None:
     """Spans that ended before the given moment are left out."""
-    history.add_span(session, span(1, 10))
-    history.close_span(session, 1, 1, 20)
-    history.add_span(session, span(1, 20, "blocked"))
-    history.add_span(session, span(2, 30))
+    history.add_spans(session, [span(1, 10)])
+    history.close_spans(session, [(20, 1, 1, 10)])
+    history.add_spans(session, [span(1, 20, "blocked")])
+    history.add_spans(session, [span(2, 30)])
 
     assert [each.start for each in history.spans(session, "", 0, 9)] == [from_ms(30), from_ms(20), from_ms(10)]
     assert [each.start for each in history.spans(session, "t1", 21, 9)] == [from_ms(20)]

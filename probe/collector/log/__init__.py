@@ -1,1 +1,0 @@
-"""The transparency log of published events, and the logs of other collectors that this one follows."""

@@ -1,0 +1,55 @@
+"""Which evidence is kept, and in which form."""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import msgspec
+
+from probe.collector.intake.evidence import (
+    EVENT_SECONDS,
+    KEPT_OF_EVENT,
+    SAMPLED_ONE_IN,
+    EvidenceSampler,
+    pack_control,
+    pack_evidence,
+)
+from probe.model.event import Network
+from tests.loopback.collector.vantages import blocked_verdict
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+NETWORK = Network(asn=64500, country="RU")
+
+
+def test_the_first_verdicts_of_a_network_and_event_are_kept_then_a_sample() -> None:
+    """The mass of an event does not fill the database, and goes on being sampled."""
+    sampler = EvidenceSampler()
+    kept = [sampler.keeps(NETWORK, "t", "blocked", 0.0) for _ in range(KEPT_OF_EVENT + 3 * SAMPLED_ONE_IN)]
+
+    assert all(kept[:KEPT_OF_EVENT])
+    assert kept.count(True) == KEPT_OF_EVENT + 3
+
+
+def test_other_networks_targets_statuses_and_events_are_counted_apart() -> None:
+    """A later block of the same target is another event."""
+    sampler = EvidenceSampler(kept=1)
+    places = [(NETWORK, "t", "blocked"), (NETWORK, "u", "blocked"), (NETWORK, "t", "reachable")]
+    places.append((Network(asn=64501, country="RU"), "t", "blocked"))
+
+    assert [sampler.keeps(*place, 0.0) for place in places] == [True] * 4
+    assert [sampler.keeps(*place, 1.0) for place in places] == [False] * 4
+    assert [sampler.keeps(*place, 2.0 + EVENT_SECONDS) for place in places] == [True] * 4
+
+
+def test_packed_evidence_is_the_verdict_under_the_digest_of_its_json() -> None:
+    """A reader can check that nothing was changed."""
+    verdict = blocked_verdict("https://a.example/", "a.example", NOW)
+    packed = pack_evidence(verdict)
+    assert packed.compressed is not None
+    body = zlib.decompress(packed.compressed)
+
+    assert body == msgspec.json.encode(verdict)
+    assert packed.digest == sha256(body).digest()
+    assert pack_control(verdict) == packed.compressed
