@@ -32,6 +32,7 @@ HELP = {
     "agents_present": "Agents with a round within two of their intervals, by role.",
     "events_open": "Events that have not lifted, by scope.",
     "fusion_lag_seconds": "How long the oldest change has waited to be fused.",
+    "log_entries": "Entries of the transparency log.",
     "task_failing": "1 while the last pass of a background task failed, else 0, by task.",
     "task_failures_total": "Failed passes of background tasks, by task.",
     "task_success_age_seconds": "Seconds since a background task last finished a pass, by task.",
@@ -43,6 +44,7 @@ GAUGES = frozenset(
         "agents_present",
         "events_open",
         "fusion_lag_seconds",
+        "log_entries",
         "task_failing",
         "task_success_age_seconds",
     }

@@ -16,12 +16,15 @@ from aiohttp import web
 from probe.clock import Clock
 from probe.collector.fusing.fuser import Fuser, Upkeep, fuse_some
 from probe.collector.intake import agents_api, forget_api
+from probe.collector.log import log_api
+from probe.collector.log.checkpoint_memory import memory_file_of
+from probe.collector.log.own_log import OwnLog
 from probe.collector.metrics import CONTENT_TYPE
 from probe.collector.own_control import signature_fields
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store import agents
 from probe.collector.store.database_url import open_store
-from probe.collector.web import api, feeds, html_pages, service_pages
+from probe.collector.web import api, feeds, html_pages, place_pages, service_pages
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import SettingsError, StorageError
 from probe.formats.batch import MAX_COMPRESSED
@@ -103,8 +106,8 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(text=request.app[STATE].metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
-def application(collector: Collector) -> web.Application:
-    """The web application with all routes."""
+def application(collector: Collector, checkpoint_file: Path | None = None) -> web.Application:
+    """The web application with all routes; `checkpoint_file` remembers the log's last checkpoint."""
     app = web.Application(middlewares=[error_middleware], client_max_size=MAX_COMPRESSED)
     app[STATE] = collector
     sign: agents_api.SignListing = partial(signature_fields, collector)
@@ -112,6 +115,8 @@ def application(collector: Collector) -> web.Application:
     app[html_pages.BOARD] = html_pages.BoardCache(collector)
     app[service_pages.SERVICE_VIEWS] = service_pages.ServiceViewCache(collector)
     app[html_pages.TEMPLATES] = html_pages.templates()
+    app[log_api.OWN_LOG] = OwnLog(collector, checkpoint_file)
+    app.add_routes(log_api.routes())
     app.add_routes(
         [
             web.post("/api/v1/enrol", agents_api.post_enrol),
@@ -121,6 +126,8 @@ def application(collector: Collector) -> web.Application:
             web.get("/", html_pages.get_board),
             web.get("/e/{id:[0-9a-f]{16}}", html_pages.get_event),
             web.get("/s/{service:.+}", service_pages.get_service),
+            web.get("/cc/{cc:[A-Za-z]{2}}", place_pages.get_country),
+            web.get("/as/{asn:(?:[Aa][Ss])?[0-9]{1,10}}", place_pages.get_network),
             web.get("/feed.atom", feeds.get_feed),
             web.get("/api/v1/board", api.get_board),
             web.get("/api/v1/events", api.get_events),
@@ -149,15 +156,15 @@ async def running(db: Path | str, listen: str, origin: str, clock: Clock) -> Asy
     try:
         collector = Collector(store, clock, origin or f"http://{_bracketed(host)}:{port}", await vantage_secret(store))
         # Bodies are inflated by intake, within bounds. No access log: it would hold addresses.
-        runner = web.AppRunner(
-            application(collector), access_log=None, auto_decompress=False, shutdown_timeout=DRAIN_SECONDS
-        )
+        app = application(collector, memory_file_of(db))
+        runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=DRAIN_SECONDS)
         await runner.setup()
         try:
             await _listen(runner, host, port)
             async with (
                 collector.supervisor.supervise("fuser", Fuser(collector).run_once),
                 collector.supervisor.supervise("upkeep", Upkeep(collector).run_once),
+                collector.supervisor.supervise("log", app[log_api.OWN_LOG].run_once, essential=False),
             ):
                 yield collector, _board_url(runner, host)
         finally:

@@ -14,6 +14,7 @@ from probe.model.verdict import Cause, Status
 WITHDRAWN = "-"
 """Stored in `superseded`, in place of the id under which an event continues."""
 _EVENT = msgspec.json.Decoder(Event)
+_REVISIONS = "SELECT no, kind, published, body, reason, successor FROM revision"
 
 
 class DirtyMark(msgspec.Struct, frozen=True):
@@ -32,13 +33,20 @@ class DirtyMark(msgspec.Struct, frozen=True):
 
 
 class Revision(msgspec.Struct, frozen=True):
-    """A published revision. `no` counts all revisions of all events; `reason` says why an event was withdrawn."""
+    """A published revision.
+
+    Attributes:
+        no: counts all revisions of all events.
+        reason: why an event was withdrawn.
+        successor: the id under which a renamed event continues.
+    """
 
     no: int
     kind: RevisionKind
     published: int
     event: Event
     reason: str = ""
+    successor: str = ""
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
@@ -104,9 +112,11 @@ def publish(session: StoreSession, published: NewRevision, now: int, reason: str
     body = msgspec.json.encode(event)
     superseded = WITHDRAWN if published.kind is RevisionKind.WITHDRAWN else published.into
     session.run(
-        "INSERT INTO revision (no, id, revision, kind, published, body, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO revision (no, id, revision, kind, published, body, reason, successor)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         *(next_number(session, "revision"), event.id, event.revision, published.kind, now, body),
         reason if published.kind is RevisionKind.WITHDRAWN else "",
+        published.into,
     )
     session.run(
         "INSERT INTO event (id, revision, service, scope, asn, cc, status, onset, lifted, superseded, body)"
@@ -134,11 +144,15 @@ def events(session: StoreSession, since: int, limit: int, *, lasting: bool = Fal
     return [_EVENT.decode(row[0]) for row in found]
 
 
+def revisions_after(session: StoreSession, no: int, limit: int) -> list[Revision]:
+    """The revisions of all events after a number, in their order."""
+    found = session.rows(f"{_REVISIONS} WHERE no > ? ORDER BY no LIMIT ?", no, limit)
+    return [_revision(row) for row in found]
+
+
 def revisions_of(session: StoreSession, event_id: str) -> list[Revision]:
     """All revisions of an event, the first one first."""
-    found = session.rows(
-        "SELECT no, kind, published, body, reason FROM revision WHERE id = ? ORDER BY revision", event_id
-    )
+    found = session.rows(f"{_REVISIONS} WHERE id = ? ORDER BY revision", event_id)
     return [_revision(row) for row in found]
 
 
@@ -146,8 +160,7 @@ def news(session: StoreSession, kinds: frozenset[RevisionKind], since: int, limi
     """Revisions of some kinds published at or after a moment, newest first."""
     marks = ", ".join("?" for _ in kinds)
     found = session.rows(
-        f"SELECT no, kind, published, body, reason FROM revision WHERE kind IN ({marks}) AND published >= ?"  # noqa: S608 marks
-        " ORDER BY no DESC LIMIT ?",
+        f"{_REVISIONS} WHERE kind IN ({marks}) AND published >= ? ORDER BY no DESC LIMIT ?",
         *sorted(kinds),
         since,
         limit,
@@ -219,4 +232,4 @@ def status_counts(session: StoreSession, now: int, service: str = "") -> list[St
 
 
 def _revision(row: Row) -> Revision:
-    return Revision(row[0], RevisionKind(row[1]), row[2], _EVENT.decode(row[3]), row[4])
+    return Revision(row[0], RevisionKind(row[1]), row[2], _EVENT.decode(row[3]), row[4], row[5])

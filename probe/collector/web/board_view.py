@@ -72,7 +72,6 @@ class BoardCell(msgspec.Struct, frozen=True, kw_only=True):
     summary: ServiceInNetwork
     since: datetime
     event: Event | None
-    timeline: TimelineStrip
     before_watch: bool = False
 
 
@@ -82,6 +81,27 @@ class ServiceRow(msgspec.Struct, frozen=True, kw_only=True):
     service: str
     cells: tuple[BoardCell | None, ...]
     worst: Status
+
+
+class StripSource(msgspec.Struct, frozen=True, kw_only=True):
+    """What the strips are drawn from; a strip is drawn for the cells that a page shows.
+
+    Attributes:
+        events, failing: by place; `failing` are periods without proof of interference.
+        presences: of the vantages of each network.
+        until: the end of the strips.
+    """
+
+    events: dict[Place, list[Event]]
+    presences: dict[Network, list[Presence]]
+    failing: dict[Place, list[Period]]
+    until: datetime
+
+    def strip(self, service: str, network: Network) -> TimelineStrip:
+        """The strip of a service in a network over `TIMELINE_PERIOD`."""
+        place = (service, network)
+        found, runs = self.events.get(place, []), self.presences.get(network, [])
+        return network_timeline(found, runs, self.until - TIMELINE_PERIOD, self.until, self.failing.get(place, []))
 
 
 class BoardView(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +116,7 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
         late: how many revisions of these hours are about earlier days.
         controls: how many controls are present and online. Without one, silence and resets prove nothing.
         own_control: whether the collector's own is one of them.
+        strips: what the strips are drawn from.
     """
 
     now: datetime
@@ -106,12 +127,19 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
     late: int
     failing: tuple[FailingService, ...]
     controls: int
+    strips: StripSource
     own_control: bool = False
 
     @property
     def shown(self) -> tuple[ServiceRow, ...]:
         """The rows that the page has room for."""
         return self.rows[:MAX_SERVICES]
+
+    def of(
+        self, columns: tuple[NetworkColumn, ...], rows: tuple[ServiceRow, ...], failing: tuple[FailingService, ...]
+    ) -> BoardView:
+        """The board of a part of the networks."""
+        return msgspec.structs.replace(self, networks=columns, rows=rows, failing=failing)
 
 
 def board_view(session: StoreSession, now: datetime) -> BoardView:
@@ -127,8 +155,8 @@ def board_view(session: StoreSession, now: datetime) -> BoardView:
     counts = events.status_counts(session, moment)
     presences = history.presences_since(session, since)
     failing = failing_periods(failing_spans(session, since), measuring_vantages(counts), presences)
-    past = BoardHistory(events=known, presences=presences, failing=failing)
-    rows = _rows(board_services(counts), columns, past, now)
+    strips = StripSource(events=_by_place(known), presences=_by_network(presences), failing=failing, until=now)
+    rows = _rows(board_services(counts), columns, strips)
     return BoardView(
         now=now,
         networks=tuple(columns),
@@ -138,6 +166,7 @@ def board_view(session: StoreSession, now: datetime) -> BoardView:
         late=late,
         failing=tuple(failing_services(session, moment)[:MAX_FAILING]),
         controls=len(controls),
+        strips=strips,
         own_control=own_id(session) in controls,
     )
 
@@ -173,30 +202,27 @@ def network_columns(presences_now: Iterable[LatestPresence], now: datetime) -> l
     ]
 
 
-class BoardHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """What the strips of the board are drawn from: events, presences, and periods of failure by place."""
-
-    events: list[Event]
-    presences: list[Presence]
-    failing: dict[Place, list[Period]]
-
-
-def _rows(
-    found: list[ServiceInNetwork], columns: list[NetworkColumn], past: BoardHistory, now: datetime
-) -> list[ServiceRow]:
-    events_there: dict[tuple[str, Network], list[Event]] = defaultdict(list)
-    for event in past.events:
+def _by_place(known: Iterable[Event]) -> dict[Place, list[Event]]:
+    """The events of networks by service and network."""
+    found: dict[Place, list[Event]] = defaultdict(list)
+    for event in known:
         if event.scope is Scope.NETWORK:
-            events_there[event.service, event.network].append(event)
-    runs: dict[Network, list[Presence]] = defaultdict(list)
-    for presence in past.presences:
-        runs[presence.network].append(presence)
+            found[event.service, event.network].append(event)
+    return found
+
+
+def _by_network(presences: Iterable[Presence]) -> dict[Network, list[Presence]]:
+    found: dict[Network, list[Presence]] = defaultdict(list)
+    for presence in presences:
+        found[presence.network].append(presence)
+    return found
+
+
+def _rows(found: list[ServiceInNetwork], columns: list[NetworkColumn], strips: StripSource) -> list[ServiceRow]:
     cells: dict[str, dict[Network, BoardCell]] = defaultdict(dict)
     for summary in found:
-        found_there = events_there[summary.service, summary.network]
-        failing = past.failing.get((summary.service, summary.network), [])
-        cell = board_cell(summary, found_there, runs[summary.network], now, failing)
-        cells[summary.service][summary.network] = cell
+        there = strips.events.get((summary.service, summary.network), [])
+        cells[summary.service][summary.network] = board_cell(summary, there)
     rows = [
         ServiceRow(
             service=service,
@@ -215,17 +241,12 @@ def _rank(row: ServiceRow) -> tuple[int, bool, int, str, str]:
     return (_WORST.index(row.worst), not partial, -spread, row.service.casefold(), row.service)
 
 
-def board_cell(
-    summary: ServiceInNetwork, found: list[Event], runs: list[Presence], now: datetime, failing: Sequence[Period]
-) -> BoardCell:
-    """The cell of a service in a network, with its ongoing event and its timeline.
+def board_cell(summary: ServiceInNetwork, found: Sequence[Event]) -> BoardCell:
+    """The cell of a service in a network, with its ongoing event.
 
     Args:
         summary: the present status.
         found: events of the service in the network.
-        runs: presences of the network's vantages.
-        now: the end of the timeline.
-        failing: periods in which the service failed there without proof of interference.
     """
     ongoing = next((event for event in found if event.lifted is None), None)
     lifts = [event.lifted for event in found if event.lifted is not None]
@@ -235,13 +256,7 @@ def board_cell(
         since, before_watch = max([summary.since, *lifts]), False
     else:
         since, before_watch = summary.since, summary.before_watch
-    return BoardCell(
-        summary=summary,
-        since=since,
-        event=ongoing,
-        timeline=network_timeline(found, runs, now - TIMELINE_PERIOD, now, failing),
-        before_watch=before_watch,
-    )
+    return BoardCell(summary=summary, since=since, event=ongoing, before_watch=before_watch)
 
 
 def _ongoing(known: list[Event]) -> list[Event]:

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from probe.collector.state import public_name
-from probe.collector.store import StoreSession, batches, events, history
+from probe.collector.store import StoreSession, batches, events, history, log_tables
 from probe.collector.store.events import Revision
 from probe.fuse.interference_span import InterferenceSpan, interference_spans
 from probe.model.event import Event, Scope
@@ -55,6 +55,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         superseded: the id under which the event continues, `-` when it was withdrawn, else empty.
         revisions: every published revision, in order.
+        logged: revision -> index of its entry in the transparency log.
     """
 
     event: Event
@@ -62,6 +63,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     revisions: tuple[Revision, ...]
     vantages: tuple[EventVantage, ...]
     verdicts: tuple[SupportingVerdict, ...]
+    logged: dict[int, int] = msgspec.field(default_factory=dict)
 
 
 def event_view(session: StoreSession, event_id: str, secret: bytes) -> EventView | None:
@@ -82,6 +84,7 @@ def event_view(session: StoreSession, event_id: str, secret: bytes) -> EventView
         revisions=tuple(events.revisions_of(session, event_id)),
         vantages=tuple(vantages),
         verdicts=tuple(_verdicts(session, vantages)),
+        logged=log_tables.entry_indices(session, log_tables.OWN, event_id),
     )
 
 

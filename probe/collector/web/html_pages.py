@@ -18,6 +18,7 @@ from probe.collector.store import from_ms
 from probe.collector.web import wording
 from probe.collector.web.board_summary import board_summary
 from probe.collector.web.board_view import BoardView, board_view
+from probe.collector.web.country_matrix import country_matrix
 from probe.collector.web.display_names import country_name, service_title
 from probe.collector.web.event_view import EventView, SupportingVerdict, event_view
 from probe.collector.web.timeline import TimelineStrip, vantage_timeline
@@ -27,6 +28,8 @@ from probe.model.verdict import Cause, Status
 STATIC = Path(__file__).parent / "static"
 MAX_AGE_SECONDS = 1.0
 """For how many real seconds one read of the database answers every request."""
+MAX_NETWORK_COLUMNS = 8
+"""With more networks than this the board shows countries; each country has a page with its networks."""
 RELOAD_SECONDS = 30.0
 """Seconds after which an open page reloads itself."""
 
@@ -106,6 +109,7 @@ async def get_board(request: web.Request) -> web.Response:
         now=view.now,
         summary=board_summary(view),
         present=sum(place.present for place in view.networks),
+        matrix=country_matrix(view) if len(view.networks) > MAX_NETWORK_COLUMNS else None,
         legend=list(wording.STATUS),
         rule=wording.STATUS_RULE,
         every=max(2.0, RELOAD_SECONDS / rate),
@@ -121,12 +125,25 @@ async def get_event(request: web.Request) -> web.Response:
         text = "Check the address: events stay once they are published."
         return render(request, "error.html", status=404, title="There is no such event", text=text)
     now = collector.clock.now().replace(microsecond=0)
-    return render(request, "event.html", view=view, now=now, verdicts=_verdicts(view), lanes=_lanes(view, now))
+    return render(
+        request,
+        "event.html",
+        view=view,
+        now=now,
+        verdicts=_verdicts(view),
+        lanes=_lanes(view, now),
+        origin=collector.origin,
+    )
 
 
 def service_path(name: str) -> str:
     """The path of a service's page, with the name percent-encoded."""
     return "/s/" + quote(name, safe="")
+
+
+def missing_page(request: web.Request, title: str, text: str) -> web.Response:
+    """A page for something that does not exist here, with a hint."""
+    return render(request, "error.html", status=404, title=title, text=text)
 
 
 def error_page(request: web.Request, status: int) -> web.Response:

@@ -23,7 +23,7 @@ from probe.collector.web.board_view import (
     network_columns,
     present_controls,
 )
-from probe.collector.web.failing_periods import Period, Place, failing_periods, measuring_vantages
+from probe.collector.web.failing_periods import Period, failing_periods, measuring_vantages
 from probe.collector.web.register_timeline import ListingComparison, RegisterListing, compare, register_listings
 from probe.collector.web.timeline import TimelineStrip, listing_timeline, network_timeline
 from probe.fuse.board import StatusCount, board_services
@@ -38,11 +38,13 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         measured_since: when the service was first measured there.
+        timeline: the last 30 days.
     """
 
     column: NetworkColumn
     cell: BoardCell
     measured_since: datetime
+    timeline: TimelineStrip
 
 
 class CountryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,16 +91,21 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _History(msgspec.Struct, frozen=True):
-    """Events of networks; presences and the first measurement by network."""
+    """Events of networks; presences, the first measurement and periods of failure by network."""
 
     events: list[Event]
     presences: dict[Network, list[Presence]]
     measured_since: dict[Network, datetime]
-    failing: dict[Place, list[Period]]
+    failing: dict[Network, list[Period]]
 
     def on(self, network: Network) -> list[Event]:
         """The events of a network."""
         return [event for event in self.events if event.network == network]
+
+    def strip(self, network: Network, scale: tuple[datetime, datetime]) -> TimelineStrip:
+        """The strip of a network from the beginning of a scale to its end."""
+        failing = self.failing.get(network, [])
+        return network_timeline(self.on(network), self.presences[network], *scale, failing)
 
 
 def service_view(session: StoreSession, service: str, now: datetime) -> ServiceView | None:
@@ -118,7 +125,8 @@ def service_view(session: StoreSession, service: str, now: datetime) -> ServiceV
         presences[presence.network].append(presence)
     counts = events.status_counts(session, to_ms(now), service)
     failing = failing_periods(failing_spans(session, to_ms(since), service), measuring_vantages(counts), runs)
-    past = _History(own, presences, measured_since, failing)
+    by_network = {network: periods for (_, network), periods in failing.items()}
+    past = _History(own, presences, measured_since, by_network)
     presences_now = history.latest_presences(session)
     countries = _countries(_network_statuses(counts, now, past, presences_now), listed, now)
     return ServiceView(
@@ -142,13 +150,8 @@ def _network_statuses(
     return [
         NetworkStatus(
             column=columns[summary.network],
-            cell=board_cell(
-                summary,
-                past.on(summary.network),
-                past.presences[summary.network],
-                now,
-                past.failing.get((summary.service, summary.network), []),
-            ),
+            cell=board_cell(summary, past.on(summary.network)),
+            timeline=past.strip(summary.network, (now - TIMELINE_PERIOD, now)),
             measured_since=past.measured_since[summary.network],
         )
         for summary in board_services(counts)
@@ -194,14 +197,13 @@ def _lanes_of(
 ) -> list[TimelineLane]:
     """The lanes of one country."""
     lanes = []
-    failing = {network: periods for (_, network), periods in past.failing.items()}
     if listings := [each for each in listed if each.country == country]:
         certain = [(each.listed.before, _certain_end(each, scale[1])) for each in listings]
         maybe = [(each.listed.after or each.listed.before, each.listed.before) for each in listings]
         maybe += [(each.delisted.after or scale[0], each.delisted.before) for each in listings if each.delisted]
         lanes.append(TimelineLane(network=None, country=country, timeline=listing_timeline(certain, maybe, *scale)))
     for network in sorted(network for network in past.measured_since if network.country == country):
-        drawn = network_timeline(past.on(network), past.presences[network], *scale, failing.get(network, []))
+        drawn = past.strip(network, scale)
         lanes.append(TimelineLane(network=network, country=network.country, timeline=drawn))
     return lanes
 

@@ -21,7 +21,8 @@ from tests.loopback.collector.conftest import Server
 async def test_health_and_readiness_are_reported(server: Server) -> None:
     """`/healthz` for the process, `/readyz` for the database and the background tasks."""
     assert await server.get("/healthz") == (200, '{"status":"ok"}')
-    assert await server.get("/readyz") == (200, '{"status":"ready","tasks":{"fuser":"running","upkeep":"running"}}')
+    tasks = '{"fuser":"running","upkeep":"running","log":"running"}'
+    assert await server.get("/readyz") == (200, f'{{"status":"ready","tasks":{tasks}}}')
 
 
 async def test_a_collector_without_a_writable_database_is_alive_but_not_ready(server: Server) -> None:

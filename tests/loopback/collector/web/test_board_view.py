@@ -53,7 +53,7 @@ async def test_a_cell_s_status_dates_from_the_onset_or_the_end_of_its_event(serv
     assert cell is not None
     assert cell.event is None
     assert abs(cell.since - (NOW - HOUR)) < timedelta(milliseconds=2)
-    assert [bar.kind for bar in cell.timeline.bars] == ["reachable", "blocked"]
+    assert [bar.kind for bar in view.strips.strip("WeChat", cell.summary.network).bars] == ["reachable", "blocked"]
     assert [each.revision.kind for each in view.recent] == ["lifted", "began"]
 
 
@@ -102,5 +102,6 @@ async def test_the_strip_is_painted_by_status_and_not_by_presence(server: Server
 
     (cell,) = view.rows[0].cells
     assert cell is not None
-    assert {bar.kind for bar in cell.timeline.bars} == {"reachable", "failing"}
-    assert "unreachable or down 2 h" in cell.timeline.description
+    strip = view.strips.strip("WeChat", cell.summary.network)
+    assert {bar.kind for bar in strip.bars} == {"reachable", "failing"}
+    assert "unreachable or down 2 h" in strip.description

@@ -8,7 +8,7 @@ import pytest
 
 from probe.collector.store.failing import FailingService
 from probe.collector.web.board_summary import board_summary
-from probe.collector.web.board_view import BoardCell, BoardView, NetworkColumn, ServiceRow
+from probe.collector.web.board_view import BoardCell, BoardView, NetworkColumn, ServiceRow, StripSource
 from probe.model.event import Network
 from probe.model.verdict import Status
 from tests.unit.collector.web.test_network_counts import cell
@@ -41,6 +41,7 @@ def view(
         late=0,
         failing=failing,
         controls=controls,
+        strips=StripSource(events={}, presences={}, failing={}, until=NOW),
     )
 
 

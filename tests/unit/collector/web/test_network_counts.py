@@ -9,13 +9,11 @@ import pytest
 
 from probe.collector.web.board_view import BoardCell
 from probe.collector.web.network_counts import NetworkCounts, absence_text, count_networks, interference_text
-from probe.collector.web.timeline import TimelineStrip
 from probe.fuse.board import ServiceInNetwork
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Status
 
 NOW = datetime(2017, 5, 4, 10, tzinfo=UTC)
-EMPTY = TimelineStrip(bars=(), description="")
 
 
 def cell(status: Status, event: Status | None = None, *, partial: bool = False) -> BoardCell:
@@ -46,7 +44,7 @@ def cell(status: Status, event: Status | None = None, *, partial: bool = False) 
             onset=NOW,
             known=NOW,
         )
-    return BoardCell(summary=summary, since=NOW, event=ongoing, timeline=EMPTY)
+    return BoardCell(summary=summary, since=NOW, event=ongoing)
 
 
 def test_every_network_is_counted_once() -> None:

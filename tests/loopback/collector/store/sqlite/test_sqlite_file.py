@@ -108,3 +108,8 @@ def test_counters_continue_where_an_older_version_s_numbers_ended(tmp_path: Path
         counters = new.execute("SELECT name, value FROM counter ORDER BY name").fetchall()
     new.close()
     assert counters == [("control", 11), ("control erased", 11), ("revision", 7)]
+
+
+def test_each_migration_has_a_number_of_its_own() -> None:
+    """Two of one number would both count as done once one of them is."""
+    assert [number for number, _ in MIGRATIONS] == list(range(1, VERSION + 1))
