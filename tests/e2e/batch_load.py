@@ -96,9 +96,9 @@ class BatchLoad:
         while len(self.times) < wanted:  # noqa: ASYNC110 the load has no event for it
             await asyncio.sleep(0.02)
 
-    def longest_stall(self) -> float:
-        """The longest time in seconds in which nothing was acknowledged."""
-        return max((later - earlier for earlier, later in pairwise(self.times)), default=0.0)
+    def longest_stall(self, since: float = 0.0) -> float:
+        """The longest time in seconds in which nothing was acknowledged, of those that ended after a moment."""
+        return max((later - earlier for earlier, later in pairwise(self.times) if later > since), default=0.0)
 
 
 async def enrol_agents(db: str, url: str, count: int, http: aiohttp.ClientSession, origin: str) -> list[FakeAgent]:

@@ -13,6 +13,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -159,11 +160,17 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """The database, wherever its primary is."""
-        hosts = ",".join(f"{self.address(node)}:5432" for node in (1, 2, 3))
-        security = f"&sslmode=verify-full&sslrootcert={self.folder}/ca.crt" if self.tls else ""
-        wanted = "target_session_attrs=read-write&connect_timeout=3"
-        return f"postgresql://probe:{PASSWORD}@{hosts}/probe?{wanted}{security}"
+        """The database, wherever its primary is, as the collectors get it, with the password."""
+        return self.collectors[1].environment["PROBE_COLLECTOR_DB"].replace("probe@", f"probe:{PASSWORD}@", 1)
+
+    @property
+    def page(self) -> str:
+        """The URL of nginx."""
+        return f"https://{self.address(4)}"
+
+    def trust(self) -> ssl.SSLContext:
+        """Trust in nginx's certificate."""
+        return ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
 
     def address(self, node: int) -> str:
         """The address of a node."""
@@ -178,7 +185,13 @@ class Cluster:
         for number in (1, 2, 3):
             text = text.replace(f"node{number}.example", self.address(number))
         home = self.home(node)
-        changes = {
+        without_tls = {
+            "hostssl": "host   ",
+            'ssl: "on"': 'ssl: "off"',
+            "&sslmode=verify-full&sslrootcert=/etc/probe-collector/ca.crt": "",
+        }
+        changes = {} if self.tls else without_tls
+        changes |= {
             "/usr/lib/postgresql/15/bin": str(self.programs),
             "/var/lib/postgresql/probe": str(home / "postgresql"),
             "/var/lib/etcd/probe": str(home / "etcd"),
@@ -186,13 +199,12 @@ class Cluster:
             "/etc/patroni/database.sql": str(DEPLOY / "database.sql"),
             "/run/postgresql": str(home),
             "change-me-3": PASSWORD,
+            "/etc/probe-collector/": f"{self.folder}/",
             "/etc/nginx/": f"{self.folder}/",
             "/var/log/nginx/": f"{self.folder}/",
             "listen 443 ssl": f"listen {self.address(4)}:443 ssl",
             "    listen [::]:443 ssl;\n": "",
         }
-        if not self.tls:
-            changes |= {"hostssl": "host   ", 'ssl: "on"': 'ssl: "off"'}
         for old, new in changes.items():
             text = text.replace(old, new)
         return text
@@ -226,20 +238,15 @@ class Cluster:
             user = unprivileged_user()
             for path in (home, *home.iterdir()) if user else ():
                 os.chown(path, user.pw_uid, user.pw_gid)
+        password_file = self.folder / "pgpass"
+        password_file.write_text(f"*:*:*:probe:{PASSWORD}\n")
+        password_file.chmod(0o600)
         for node in (1, 2):
-            self.collectors[node] = ClusterProcess(
-                self.collector_words(node), self.home(node) / "collector.log", ENVIRONMENT
-            )
-        (self.folder / "nginx.conf").write_text(NGINX.format(folder=self.folder, site=self.settings("nginx.conf")))
-        nginx = [
-            required.command("nginx"),
-            "-c",
-            str(self.folder / "nginx.conf"),
-            "-p",
-            str(self.folder),
-            "-e",
-            "stderr",
-        ]
+            words, variables = self.collector_unit(node)
+            self.collectors[node] = ClusterProcess(words, self.home(node) / "collector.log", ENVIRONMENT | variables)
+        main = self.folder / "nginx.conf"
+        main.write_text(NGINX.format(folder=self.folder, site=self.settings("nginx.conf")))
+        nginx = [required.command("nginx"), "-c", str(main), "-p", str(self.folder), "-e", "stderr"]
         self.nginx = ClusterProcess(nginx, self.folder / "nginx.log", ENVIRONMENT)
 
     def _certify(self, authority: trustme.CA, node: int) -> None:
@@ -249,10 +256,19 @@ class Cluster:
         certificate.cert_chain_pems[0].write_to_path(str(self.home(node) / chain))
         (self.home(node) / key).chmod(0o600)
 
-    def collector_words(self, node: int) -> list[str]:
-        """The command line of a collector."""
-        words = command("collector", "serve", "--db", self.url)
-        return [*words, "--listen", f"{self.address(node)}:8017", "--origin", ORIGIN]
+    def collector_unit(self, node: int) -> tuple[list[str], dict[str, str]]:
+        """The command line and the variables of a collector, from the drop-in of its systemd unit."""
+        start, variables = "", {}
+        for line in self.settings("collector-cluster.conf").splitlines():
+            key, _, value = line.partition("=")
+            if key == "ExecStart":
+                start = value.replace(f"--listen {self.address(1)}:", f"--listen {self.address(node)}:")
+            elif key == "Environment":
+                name, _, content = value.partition("=")
+                variables[name] = content.replace("%d/", f"{self.folder}/")
+        words = start.split()
+        assert words.pop(0) == "/usr/bin/probe"
+        return command(*words), variables
 
     def processes(self) -> Iterator[ClusterProcess]:
         """All processes, in the order to stop them."""
@@ -265,6 +281,28 @@ class Cluster:
         """Start etcd, Patroni and PostgreSQL, and wait until commits wait for a standby."""
         for process in (*self.etcds.values(), *self.patronis.values()):
             process.start()
+        await self.whole()
+
+    async def start_collectors(self) -> None:
+        """Start nginx and both collectors, and wait until they are ready."""
+        assert self.nginx is not None
+        for process in (*self.collectors.values(), self.nginx):
+            process.start()
+        for node in self.collectors:
+            await self.ready(node)
+
+    async def ready(self, node: int) -> None:
+        """Wait until a collector is ready."""
+        async with asyncio.timeout(READY_SECONDS), aiohttp.ClientSession() as http:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with http.get(f"http://{self.address(node)}:8017/readyz") as answer:
+                        if answer.status == 200:
+                            return
+                await asyncio.sleep(0.1)
+
+    async def whole(self) -> None:
+        """Wait until the database has a primary and two standbys, one of which each commit waits for."""
         async with asyncio.timeout(READY_SECONDS):
             while not await self._replicates():  # noqa: ASYNC110 nothing to wait for but an answer
                 await asyncio.sleep(0.3)
