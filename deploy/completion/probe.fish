@@ -181,6 +181,7 @@ complete -c probe -n '__probe_at probe collector serve' -l accept-risks -d 'Cons
 complete -c probe -n '__probe_at probe collector serve' -l dry-run -d 'With --control: print what it would contact; serve nothing'
 complete -c probe -n '__probe_at probe collector serve' -l trust-control -x -d 'Take over the control of the collector at URL, signed with its key; repeatable'
 complete -c probe -n '__probe_at probe collector serve' -l config -r -F -d 'With --control: its settings, as of an agent'
+complete -c probe -n '__probe_at probe collector serve' -l roles -x -d 'What this process does; several processes on one database can share the work'
 complete -c probe -n '__probe_at probe collector serve' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector token' -l db -r -F -d 'The database: a file, which is created when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector token' -l sponsor -x -d 'Who vouches for the volunteer; vantages of one sponsor count as one source'

@@ -17,6 +17,7 @@ from probe.cli.durations import parse_duration
 from probe.clock import Clock
 from probe.collector.intake.enrolment import make_token
 from probe.collector.intake.import_file import ImportResult, import_batches
+from probe.collector.roles import ProcessRole, parse_roles
 from probe.collector.server import serve as serve_pages
 from probe.collector.state import Collector
 from probe.collector.store import StoreSession, agents, erasure, to_ms
@@ -80,6 +81,13 @@ def command() -> None:
 @click.option(
     "--config", type=click.Path(path_type=Path), metavar="FILE", help="With --control: its settings, as of an agent."
 )
+@click.option(
+    "--roles",
+    default=",".join(ProcessRole),
+    show_default=True,
+    metavar="LIST",
+    help="What this process does; several processes on one database can share the work.",
+)
 def serve(
     db: str,
     listen: str,
@@ -91,6 +99,7 @@ def serve(
     dry_run: bool,
     trusted: tuple[str, ...],
     config: Path | None,
+    roles: str,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in progress are finished first.
 
@@ -99,6 +108,7 @@ def serve(
     """
     from probe.cli import collector_control  # noqa: PLC0415 - a collector without --control needs none of it
 
+    chosen_roles = parse_roles(roles)
     chosen = Clock.parse(clock or os.environ.get("PROBE_CLOCK", ""))
     if not control and (dry_run or accept_risks or config):
         raise UsageError("--dry-run, --accept-risks and --config are of the control", mend="give --control as well")
@@ -111,7 +121,11 @@ def serve(
         collector_control.demand_consent(settings, accept_risks=accept_risks)
         beside.append(collector_control.companion(settings, sqlite_path(db) or Path("collector"), chosen))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(serve_pages(db, listen, origin, chosen, lambda page: click.echo(f"probe collector: {page}"), beside))
+    asyncio.run(serve_pages(db, listen, origin, chosen, _announce, beside, roles=chosen_roles))
+
+
+def _announce(page: str) -> None:
+    click.echo(f"probe collector: {page}")
 
 
 @command.command(epilog=examples("probe collector token --db c.sqlite --sponsor club > token"))

@@ -21,6 +21,7 @@ from probe.collector.log.checkpoint_memory import memory_file_of
 from probe.collector.log.own_log import OwnLog
 from probe.collector.metrics import CONTENT_TYPE
 from probe.collector.own_control import signature_fields
+from probe.collector.roles import ALL_ROLES, ProcessRole, look_for_marks, role_middleware
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store import agents
 from probe.collector.store.database_url import open_store
@@ -106,9 +107,11 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(text=request.app[STATE].metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
-def application(collector: Collector, checkpoint_file: Path | None = None) -> web.Application:
-    """The web application with all routes; `checkpoint_file` remembers the log's last checkpoint."""
-    app = web.Application(middlewares=[error_middleware], client_max_size=MAX_COMPRESSED)
+def application(
+    collector: Collector, checkpoint_file: Path | None = None, roles: frozenset[ProcessRole] = ALL_ROLES
+) -> web.Application:
+    """The web application with the routes of these roles; `checkpoint_file` remembers the log's last checkpoint."""
+    app = web.Application(middlewares=[error_middleware, role_middleware(roles)], client_max_size=MAX_COMPRESSED)
     app[STATE] = collector
     sign: agents_api.SignListing = partial(signature_fields, collector)
     app[agents_api.SIGN_CONTROL] = sign
@@ -144,7 +147,9 @@ def application(collector: Collector, checkpoint_file: Path | None = None) -> we
 
 
 @contextlib.asynccontextmanager
-async def running(db: Path | str, listen: str, origin: str, clock: Clock) -> AsyncIterator[tuple[Collector, str]]:
+async def running(
+    db: Path | str, listen: str, origin: str, clock: Clock, *, roles: frozenset[ProcessRole] = ALL_ROLES
+) -> AsyncIterator[tuple[Collector, str]]:
     """Run a collector; gives (collector, URL of its board). At the end open requests are finished and marks are fused.
 
     Raises:
@@ -156,16 +161,20 @@ async def running(db: Path | str, listen: str, origin: str, clock: Clock) -> Asy
     try:
         collector = Collector(store, clock, origin or f"http://{_bracketed(host)}:{port}", await vantage_secret(store))
         # Bodies are inflated by intake, within bounds. No access log: it would hold addresses.
-        app = application(collector, memory_file_of(db))
+        app = application(collector, memory_file_of(db), roles)
         runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=DRAIN_SECONDS)
         await runner.setup()
         try:
             await _listen(runner, host, port)
-            async with (
-                collector.supervisor.supervise("fuser", Fuser(collector).run_once),
-                collector.supervisor.supervise("upkeep", Upkeep(collector).run_once),
-                collector.supervisor.supervise("log", app[log_api.OWN_LOG].run_once, essential=False),
-            ):
+            async with contextlib.AsyncExitStack() as tasks:
+                supervise = collector.supervisor.supervise
+                if ProcessRole.FUSE in roles:
+                    await tasks.enter_async_context(supervise("fuser", Fuser(collector).run_once))
+                    await tasks.enter_async_context(supervise("upkeep", Upkeep(collector).run_once))
+                    append = app[log_api.OWN_LOG].run_once
+                    await tasks.enter_async_context(supervise("log", append, essential=False))
+                    if ProcessRole.INTAKE not in roles:
+                        await tasks.enter_async_context(supervise("marks", partial(look_for_marks, collector)))
                 yield collector, _board_url(runner, host)
         finally:
             await runner.cleanup()
@@ -173,7 +182,8 @@ async def running(db: Path | str, listen: str, origin: str, clock: Clock) -> Asy
                 # The fuser may have been stopped while its result waited for the commit. Fusing again before that
                 # commit would publish the same revisions twice, so an empty write goes first.
                 await store.write(lambda _: None)
-                await fuse_some(collector)
+                if ProcessRole.FUSE in roles:
+                    await fuse_some(collector)
     finally:
         await store.close()
 
@@ -189,6 +199,8 @@ async def serve(  # noqa: PLR0917 - what a command line gives
     clock: Clock,
     announce: Callable[[str], None],
     companions: Sequence[Companion] = (),
+    *,
+    roles: frozenset[ProcessRole] = ALL_ROLES,
 ) -> None:
     """Serve until SIGTERM or an interrupt, then finish open requests and stop.
 
@@ -199,6 +211,7 @@ async def serve(  # noqa: PLR0917 - what a command line gives
         clock: of the collector.
         announce: told the URL of the board once it is served.
         companions: run beside the collector and end before it.
+        roles: what this process does.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
@@ -208,7 +221,10 @@ async def serve(  # noqa: PLR0917 - what a command line gives
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows: the default handlers raise KeyboardInterrupt
             break
-    async with running(db, listen, origin, clock) as (collector, page), contextlib.AsyncExitStack() as stack:
+    async with (
+        running(db, listen, origin, clock, roles=roles) as (collector, page),
+        contextlib.AsyncExitStack() as stack,
+    ):
         for companion in companions:
             await stack.enter_async_context(companion(collector))
         announce(page)
