@@ -25,7 +25,7 @@ from probe.collector.roles import ALL_ROLES, ProcessRole, look_for_marks, role_m
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store import agents
 from probe.collector.store.database_url import open_store
-from probe.collector.web import api, feeds, html_pages, place_pages, service_pages
+from probe.collector.web import api, feeds, html_pages, place_pages, reading_pages, service_pages
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import SettingsError, StorageError
 from probe.formats.batch import MAX_COMPRESSED
@@ -129,6 +129,11 @@ def application(
             web.get("/", html_pages.get_board),
             web.get("/e/{id:[0-9a-f]{16}}", html_pages.get_event),
             web.get("/s/{service:.+}", service_pages.get_service),
+            web.get("/badge/{service:.+}.svg", service_pages.get_badge),
+            web.get("/methods", reading_pages.get_methods),
+            web.get("/glossary", reading_pages.get_glossary),
+            web.get("/about", reading_pages.get_about),
+            web.get("/help", reading_pages.get_about),
             web.get("/cc/{cc:[A-Za-z]{2}}", place_pages.get_country),
             web.get("/as/{asn:(?:[Aa][Ss])?[0-9]{1,10}}", place_pages.get_network),
             web.get("/feed.atom", feeds.get_feed),

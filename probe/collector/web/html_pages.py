@@ -84,6 +84,8 @@ def templates() -> jinja2.Environment:
         network=wording.network_name,
         location=wording.location,
         sentence=wording.sentence,
+        citation=wording.citation,
+        bibtex=wording.bibtex,
         confidence=wording.confidence,
         shortened=wording.shortened,
         duration=wording.duration,

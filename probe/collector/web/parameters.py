@@ -82,6 +82,26 @@ class SpansQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class BadgeQuery:
+    """Query of `/badge/<service>.svg`.
+
+    Attributes:
+        country: `cc` on the wire: only this country; empty for all.
+    """
+
+    country: str
+
+    @classmethod
+    def of(cls, query: Query) -> Self:
+        """Read the query.
+
+        Raises:
+            ApiError: status 400; a value breaks its rule.
+        """
+        return cls(country_code(query, "cc"))
+
+
+@dataclass(frozen=True, slots=True)
 class FeedQuery:
     """Query of `/feed.atom`.
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any
 
 from aiohttp import web
@@ -13,8 +14,10 @@ from aiohttp import web
 from probe.collector.state import STATE, Collector
 from probe.collector.web import wording
 from probe.collector.web.display_names import catalogue_services, country_name, service_title
-from probe.collector.web.html_pages import MAX_AGE_SECONDS, RELOAD_SECONDS, render
+from probe.collector.web.drawings import badge_drawing, timeline_drawing
+from probe.collector.web.html_pages import BOARD, MAX_AGE_SECONDS, RELOAD_SECONDS, missing_page, render, service_path
 from probe.collector.web.network_counts import absence_text, count_networks, interference_text
+from probe.collector.web.parameters import BadgeQuery
 from probe.collector.web.register_timeline import Lag, ObservedNetwork, TimeBounds
 from probe.collector.web.responses import ApiError, csv_response, json_response
 from probe.collector.web.service_view import CountryView, ServiceView, service_view
@@ -60,18 +63,19 @@ SERVICE_VIEWS: web.AppKey[ServiceViewCache] = web.AppKey("service_views", Servic
 
 
 async def get_service(request: web.Request) -> web.StreamResponse:
-    """`/s/<service>`, also with `.json` and `.csv`. A service whose own name ends like that has precedence."""
+    """`/s/<service>`, also with `.json`, `.csv` and `.svg`. A service whose own name ends like that has precedence."""
     views, name = request.app[SERVICE_VIEWS], request.match_info["service"]
     view = await views.view(name)
     stem, dot, suffix = name.rpartition(".")
-    if view is None and dot and suffix in ("json", "csv"):
+    if view is None and dot and suffix in ("json", "csv", "svg"):
         view = await views.view(stem)
         if view is None:
             raise ApiError(404, "not_found", "there is no such service")
+        if suffix == "svg":
+            return timeline_drawing(request, view, _sentences(view), _ticks(view))
         return _csv(view) if suffix == "csv" else json_response(_record(view))
     if view is None:
-        text = "No vantage measures a service of this name, and no register known here lists it."
-        return render(request, "error.html", status=404, title="There is no such service", text=text)
+        return await _missing(request, name)
     return render(
         request,
         "service.html",
@@ -79,7 +83,7 @@ async def get_service(request: web.Request) -> web.StreamResponse:
         now=view.now,
         title=service_title(view.service),
         about=catalogue_services().get(view.service),
-        sentences=[sentence(view, country) for country in view.countries] or [_not_settled(view)],
+        sentences=_sentences(view),
         tone=_tone(view),
         attested=wording.confidence_summary(event for country in view.countries for event in country.ongoing()),
         shown=view.events[:MAX_EVENTS_SHOWN],
@@ -87,6 +91,30 @@ async def get_service(request: web.Request) -> web.StreamResponse:
         ticks=_ticks(view),
         every=max(2.0, RELOAD_SECONDS / request.app[STATE].clock.rate),
     )
+
+
+async def get_badge(request: web.Request) -> web.Response:
+    """`/badge/<service>.svg`: the state of a service in a few words; with `?cc=RU` in one country."""
+    view = await request.app[SERVICE_VIEWS].view(request.match_info["service"])
+    if view is None:
+        raise ApiError(404, "not_found", "there is no such service")
+    return badge_drawing(request, view, BadgeQuery.of(request.query).country)
+
+
+async def _missing(request: web.Request, name: str) -> web.StreamResponse:
+    """The page of a service under the usual spelling of its name, or a page that says what there is."""
+    known = [row.service for row in (await request.app[BOARD].view()).rows]
+    same = next((each for each in known if each.casefold() == name.casefold()), None)
+    if same is not None:
+        raise web.HTTPFound(service_path(same))
+    near = get_close_matches(name.casefold(), [each.casefold() for each in known], 3)
+    hint = f" Did you mean {', '.join(near)}?" if near else ""
+    text = f"No vantage measures a service of this name, and no register known here lists it.{hint}"
+    return missing_page(request, "There is no such service", text)
+
+
+def _sentences(view: ServiceView) -> list[str]:
+    return [sentence(view, country) for country in view.countries] or [_not_settled(view)]
 
 
 def _not_settled(view: ServiceView) -> str:

@@ -74,6 +74,7 @@ WITHDRAWAL = {
 }
 """Reason of a withdrawal -> what became of the reports."""
 MAX_NAME_CHARACTERS = 64
+MAX_LINE_CHARACTERS = 120
 BEFORE_WATCH = "before we looked"
 """The beginning of a status that a target had when it was first measured."""
 STATUS_RULE = (
@@ -114,6 +115,31 @@ def location(event: Event) -> str:
 def shortened(text: str) -> str:
     """A name of at most `MAX_NAME_CHARACTERS`, the middle of a longer one left out."""
     return text if len(text) <= MAX_NAME_CHARACTERS else f"{text[: MAX_NAME_CHARACTERS - 16]}…{text[-15:]}"
+
+
+def shortened_line(text: str) -> str:
+    """A sentence that fits into one line of a drawing."""
+    return text if len(text) <= MAX_LINE_CHARACTERS else f"{text[: MAX_LINE_CHARACTERS - 1]}…"
+
+
+def citation(event: Event, origin: str, published: datetime) -> str:
+    """How to cite a revision of an event."""
+    said = f"{sentence(event)}. Event {event.id}, revision {event.revision}, published {moment(published)}."
+    return f"{said} {origin}/e/{event.id}"
+
+
+def bibtex(event: Event, origin: str, published: datetime) -> str:
+    """The same as a BibTeX record; braces and backslashes in names are left out."""
+    title = "".join(letter for letter in sentence(event) if letter not in "{}\\")
+    fields = {
+        "title": title,
+        "howpublished": f"\\url{{{origin}/e/{event.id}}}",
+        "note": f"Event {event.id}, revision {event.revision}",
+        "year": f"{published.astimezone(UTC):%Y}",
+        "month": f"{published.astimezone(UTC):%b}".lower(),
+    }
+    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
+    return f"@misc{{probe-{event.id}-{event.revision},\n{lines}\n}}"
 
 
 def sentence(event: Event) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import msgspec
+import pytest
 
 from probe.collector.web.html_pages import MAX_AGE_SECONDS, STATIC, service_path
 from probe.model.verdict import Cause, Status
@@ -227,8 +228,9 @@ async def test_text_from_outside_is_escaped(server: Server, enrolled: Enrolled) 
 
     paths = {"/": "/", "/e/{id}": f"/e/{event.id}", "/s/{service}": service_path(service)}
     pages = {path for path, _, _ in await routes() if not path.startswith("/api/") and "/log/" not in path}
-    pages -= NO_PAGES
+    pages -= NO_PAGES | {path for path in pages if path.endswith(".svg")}
     paths |= {"/cc/{cc}": "/cc/RU", "/as/{asn}": "/as/64500"}
+    paths |= {path: path for path in ("/methods", "/glossary", "/about", "/help")}
     assert set(paths) == pages, "give each page of server.application() a path here, so that its text is tested"
     for path in paths.values():
         text = await page(server, path)
@@ -252,3 +254,29 @@ async def test_static_files_are_served_and_small(server: Server) -> None:
         assert not re.search(r"https?://(?!www\.w3\.org)", text)
     assert (STATIC / "live.js").stat().st_size < 10_000
     assert (await server.get("/static/..%2Fhtml_pages.py"))[0] == 404
+
+
+async def test_an_event_has_its_citation(server: Server, enrolled: Enrolled) -> None:
+    """With its revision, the day of publication and its address; also for BibTeX."""
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED))
+    (event,) = await fused(server)
+
+    text = await page(server, f"/e/{event.id}")
+
+    assert f"Event {event.id}, revision 1, published " in text
+    assert f"http://collector.test/e/{event.id}</p>" in text
+    assert f"@misc{{probe-{event.id}-1," in text
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/methods", "How we know"),
+        ("/glossary", "an injected DNS answer arrives before the resolver"),
+        ("/about", "Run an agent"),
+        ("/help", "How to cite"),
+    ],
+)
+async def test_there_are_pages_to_read(server: Server, path: str, said: str) -> None:
+    """How it is done, what the words mean, and how to help."""
+    assert said in await page(server, path)

@@ -221,3 +221,13 @@ async def test_requests_within_a_second_share_one_read_of_the_database(
     await listed(server, ChangeKind.LISTED, ChangeKind.DELISTED, since=NOW - 2 * HOUR)
 
     assert await data(server, "/s/wechat.json") == one
+
+
+async def test_a_service_is_found_in_any_case_and_a_near_name_is_suggested(server: Server, enrolled: Enrolled) -> None:
+    """A reader types what he remembers."""
+    await report(server, await enrolled())
+
+    async with server.http.get(server.page + "/s/WeChat", allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (302, "/s/wechat")
+    _, text = await server.get("/s/wechatt", Accept="text/html")
+    assert "Did you mean wechat?" in text
