@@ -7,13 +7,13 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe collector" | "probe collector forget" | "probe collector import" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector forget" | "probe collector import" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
         esac
     done
     case "$path" in
         "probe")
             options="-V --version -h --help"
-            commands="check sweep judge replay explain setup run status pause resume forget enrol outbox doctor bug-report collector targets help"
+            commands="check sweep judge replay explain setup run status pause resume forget enrol outbox doctor bug-report verify collector targets help"
             ;;
         "probe check")
             options="--targets --strict --json --control --trusted-resolver --anchor --domestic-anchor --timeout --concurrency --pace --localise --send --packets --pcap --config -h --help"
@@ -107,6 +107,11 @@ _probe() {
             options="--with-targets --log --local -o --output --config -h --help"
             with_file="--log -o --output --config"
             with_value="--log -o --output --config"
+            ;;
+        "probe verify")
+            options="--proof --key --witness --log --since --save -h --help"
+            with_file="--proof --since --save"
+            with_value="--proof --key --witness --log --since --save"
             ;;
         "probe collector")
             options="-h --help"

@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe collector' 'probe collector forget' 'probe collector import' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector forget' 'probe collector import' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
                 set path "$path $word"
         end
     end
@@ -32,6 +32,7 @@ complete -c probe -n '__probe_at probe' -a enrol -d 'Register this agent\'s key 
 complete -c probe -n '__probe_at probe' -a outbox -d 'Show the reports that wait, and carry them to the collector in a file where it cannot be reached'
 complete -c probe -n '__probe_at probe' -a doctor -d 'Try what the agent needs, and say how to mend what fails'
 complete -c probe -n '__probe_at probe' -a bug-report -d 'Write a text file for whoever helps you: versions, settings, what doctor and status find, the end of the log'
+complete -c probe -n '__probe_at probe' -a verify -d 'Check that the transparency log of a collector has EVENT, and say in plain words what that proves'
 complete -c probe -n '__probe_at probe' -a collector -d 'Run a collector: accept reports of agents, fuse them into events, publish them'
 complete -c probe -n '__probe_at probe' -a targets -d 'List, show, validate, import and download targets, and compare registers'
 complete -c probe -n '__probe_at probe' -a help -d 'Print the help of COMMAND, or the list of all commands'
@@ -152,6 +153,13 @@ complete -c probe -n '__probe_at probe bug-report' -l local -d 'Contact nobody, 
 complete -c probe -n '__probe_at probe bug-report' -s o -l output -r -F -d 'File to write'
 complete -c probe -n '__probe_at probe bug-report' -l config -r -F -d 'Settings file to read'
 complete -c probe -n '__probe_at probe bug-report' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe verify' -l proof -r -F -d 'The proof of the event in EVENT'
+complete -c probe -n '__probe_at probe verify' -l key -x -d 'Key of the log, or a file that has it; got from elsewhere than the log'
+complete -c probe -n '__probe_at probe verify' -l witness -x -d 'A witness that must have signed; repeatable'
+complete -c probe -n '__probe_at probe verify' -l log -x -d 'Verify the log of the collector at URL instead of an event'
+complete -c probe -n '__probe_at probe verify' -l since -r -F -d 'With --log: a checkpoint that you kept'
+complete -c probe -n '__probe_at probe verify' -l save -r -F -d 'Write what was verified: the proof, or the checkpoint'
+complete -c probe -n '__probe_at probe verify' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector' -a forget -d 'Erase everything of this agent, as `probe forget` asks: for one whose key is lost'
 complete -c probe -n '__probe_at probe collector' -a import -d 'Take in the reports in FILE, which an agent has written with `probe outbox export` (- for standard input)'
 complete -c probe -n '__probe_at probe collector' -a register -d 'Import register history from FILE, the output of `probe targets diff OLD NEW --json` (- for standard input)'

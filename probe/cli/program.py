@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "outbox": ("probe.cli.outbox:command", "Show the reports that wait; carry them in a file."),
     "doctor": ("probe.cli.doctor:command", "Try what the agent needs, and say how to mend what fails."),
     "bug-report": ("probe.cli.bug_report:command", "Write a report for whoever helps, without what identifies you."),
+    "verify": ("probe.cli.verify:command", "Check what a collector's transparency log proves."),
     "collector": ("probe.cli.collector:command", "Run a collector and administer it."),
     "targets": ("probe.cli.targets:command", "List, validate, import and download targets."),
     "help": ("probe.cli.help:command", "Print the help of a command."),
