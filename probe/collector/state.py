@@ -25,6 +25,10 @@ AGENT_CACHE_SECONDS = 10.0
 """How long an agent's row is used before it is read again. A revocation takes effect within this time."""
 
 
+MAX_LARGE_BATCHES = 8
+"""Large batches that are verified or wait for the writer at once: each takes some megabytes of memory."""
+
+
 class Collector:
     """One running collector.
 
@@ -37,6 +41,7 @@ class Collector:
     Attributes:
         fusion_requested: set when there may be marked services; the fuser waits for it.
         sampler: decides which evidence is kept.
+        large_batches: taken while a large batch is verified and stored.
         has_remains: whether content that was erased may still be in the database's write-ahead log.
         real: real time, for caches and delays inside the process.
     """
@@ -50,6 +55,7 @@ class Collector:
         self.limits = RateLimits(clock.rate)
         self.enrolments = RateLimits(clock.rate)
         self.sampler = EvidenceSampler()
+        self.large_batches = asyncio.Semaphore(MAX_LARGE_BATCHES)
         self.fusion_requested = asyncio.Event()
         self.has_remains = False
         self.real = Clock()

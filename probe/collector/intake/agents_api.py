@@ -134,12 +134,14 @@ async def check_and_store(collector: Collector, agent: AgentRow, unverified: Bat
     Raises:
         ApiError: the batch is refused, or the database cannot be written now.
     """
-    if len(unverified.raw) > MAX_INLINE_BYTES:
-        verified = await asyncio.to_thread(verify_batch, agent, unverified, collector.origin, collector.sampler)
-    else:
-        verified = verify_batch(agent, unverified, collector.origin, collector.sampler)
     try:
-        outcome = await collector.store.write(lambda session: apply_batch(session, agent, verified))
+        if len(unverified.raw) > MAX_INLINE_BYTES:
+            async with collector.large_batches:
+                verified = await asyncio.to_thread(verify_batch, agent, unverified, collector.origin, collector.sampler)
+                outcome = await collector.store.write(lambda session: apply_batch(session, agent, verified), large=True)
+        else:
+            verified = verify_batch(agent, unverified, collector.origin, collector.sampler)
+            outcome = await collector.store.write(lambda session: apply_batch(session, agent, verified))
     except StorageError as error:
         raise storage_unavailable(error) from error
     metrics = collector.metrics
@@ -150,7 +152,8 @@ async def check_and_store(collector: Collector, agent: AgentRow, unverified: Bat
     if outcome.answer is BatchResult.STORED:
         for part in ("connections", "handshakes", "bytes", "refused"):
             metrics.add(f"vantage_{part}_total", sum(getattr(report, part) for report in verified.batch.rounds))
-        collector.fusion_requested.set()
+        if verified.batch.changes or verified.batch.settled or verified.batch.services:
+            collector.fusion_requested.set()
     return msgspec.structs.replace(outcome, network=network_of_batch(agent, verified.batch))
 
 

@@ -61,8 +61,10 @@ class Store(Protocol):
     which survives a power cut. Several writes may share one commit; a write that fails does not affect the others.
     """
 
-    async def write(self, job: Callable[[StoreSession], Result]) -> Result:
+    async def write(self, job: Callable[[StoreSession], Result], *, large: bool = False) -> Result:
         """Run a write in a transaction. It may run several times, so it changes nothing but the database.
+
+        A large write, of more than some dozens of rows, waits in a lane of its own: small ones go first.
 
         Raises:
             StorageError: the engine cannot write (disk full, too many writes wait), or the connection was lost during

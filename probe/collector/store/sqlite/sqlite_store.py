@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,12 +17,13 @@ from typing import Any, Generic
 from probe.clock import Clock
 from probe.collector.store import ConstraintError, Result, Row, StoreSession, Value
 from probe.collector.store.sqlite.sqlite_file import connect, open_file
+from probe.collector.store.write_queue import WriteQueue
 from probe.errors import StorageError
 
 MAX_GROUP_WRITES = 200
 """Writes in one commit."""
-GROUP_SECONDS = 0.005
-"""How long a group accepts writes before it commits."""
+GROUP_SECONDS = 0.02
+"""How long a group that has writes waiting for it accepts more before it commits."""
 MAX_WAITING_WRITES = 4000
 """Writes in the queue; more are refused, so that memory stays bounded and agents back off."""
 READER_THREADS = 2
@@ -121,7 +121,7 @@ class SqliteStore:
         self._clock = Clock()
         self._connection = connection
         self._session = SqliteSession(connection)
-        self._jobs: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
+        self._jobs: WriteQueue[_Write[Any]] = WriteQueue()
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="store-read")
@@ -130,7 +130,7 @@ class SqliteStore:
         self.commits = 0
         self.closed = False
 
-    async def write(self, job: Callable[[StoreSession], Result]) -> Result:
+    async def write(self, job: Callable[[StoreSession], Result], *, large: bool = False) -> Result:
         """Run a write in a transaction and return its result after the commit.
 
         Raises:
@@ -142,7 +142,7 @@ class SqliteStore:
         if self._jobs.qsize() >= MAX_WAITING_WRITES:
             raise StorageError("too many writes wait", where=str(self.path))
         waiting = _Write(job)
-        self._jobs.put(waiting)
+        self._jobs.put(waiting, large=large)
         return await asyncio.wrap_future(waiting.promise)
 
     async def read(self, query: Callable[[StoreSession], Result]) -> Result:
@@ -206,32 +206,25 @@ class SqliteStore:
             raise
 
     def _write_all(self) -> None:
-        """The writer thread: commit one group after another until the queue holds None."""
+        """The writer thread: commit one group after another until the queue is closed."""
         while (first := self._jobs.get()) is not None:
             group = [first]
-            more = True
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._do(first)
                 ends = self._clock.monotonic() + GROUP_SECONDS
-                while more and len(group) < MAX_GROUP_WRITES and self._clock.monotonic() < ends:
-                    try:
-                        following = self._jobs.get_nowait()
-                    except queue.Empty:
-                        break
+                while len(group) < MAX_GROUP_WRITES and self._clock.monotonic() < ends:
+                    following = self._jobs.get_nowait()
                     if following is None:
-                        more = False
-                    else:
-                        group.append(following)
-                        self._do(following)
+                        break
+                    group.append(following)
+                    self._do(following)
                 self._connection.execute("COMMIT")
                 self.commits += 1
             except Exception as error:  # noqa: BLE001 the only writer must go on; nothing of this group is kept
                 self._give_up(group, error)
             for job in group:
                 job.resolve()
-            if not more:
-                return
 
     def _do(self, job: _Write[Any]) -> None:
         """Run one write inside the group's transaction; an exception of the write undoes only this write.
