@@ -7,13 +7,13 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector forget" | "probe collector import" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector forget" | "probe collector import" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe ooni" | "probe ooni read" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
         esac
     done
     case "$path" in
         "probe")
             options="-V --version -h --help"
-            commands="check sweep judge replay explain setup run status pause resume forget enrol outbox doctor bug-report verify collector targets help"
+            commands="check sweep judge replay explain setup run status pause resume forget enrol outbox doctor bug-report verify collector ooni targets help"
             ;;
         "probe check")
             options="--targets --strict --json --control --trusted-resolver --anchor --domestic-anchor --timeout --concurrency --pace --localise --send --packets --pcap --config -h --help"
@@ -149,6 +149,15 @@ _probe() {
             with_file="--db"
             with_value="--db --sponsor --role --ttl --clock"
             choices[--role]="vantage control"
+            ;;
+        "probe ooni")
+            options="-h --help"
+            commands="read"
+            ;;
+        "probe ooni read")
+            options="--out --jobs --alone -h --help"
+            with_file="--out"
+            with_value="--out --jobs"
             ;;
         "probe targets")
             options="-h --help"

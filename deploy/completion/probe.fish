@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector forget' 'probe collector import' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector forget' 'probe collector import' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe ooni' 'probe ooni read' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
                 set path "$path $word"
         end
     end
@@ -34,6 +34,7 @@ complete -c probe -n '__probe_at probe' -a doctor -d 'Try what the agent needs, 
 complete -c probe -n '__probe_at probe' -a bug-report -d 'Write a text file for whoever helps you: versions, settings, what doctor and status find, the end of the log'
 complete -c probe -n '__probe_at probe' -a verify -d 'Check that the transparency log of a collector has EVENT, and say in plain words what that proves'
 complete -c probe -n '__probe_at probe' -a collector -d 'Run a collector: accept reports of agents, fuse them into events, publish them'
+complete -c probe -n '__probe_at probe' -a ooni -d 'Read OONI\'s measurements with this program\'s judge and detector; write ours as theirs'
 complete -c probe -n '__probe_at probe' -a targets -d 'List, show, validate, import and download targets, and compare registers'
 complete -c probe -n '__probe_at probe' -a help -d 'Print the help of COMMAND, or the list of all commands'
 complete -c probe -n '__probe_at probe' -s V -l version -d 'Show the version and exit'
@@ -197,6 +198,12 @@ complete -c probe -n '__probe_at probe collector token' -l role -x -a 'vantage c
 complete -c probe -n '__probe_at probe collector token' -l ttl -x -d 'How long the token is valid: 90s, 30m, 24h, 7d'
 complete -c probe -n '__probe_at probe collector token' -l clock -x -d 'A laboratory\'s clock, like the variable PROBE_CLOCK'
 complete -c probe -n '__probe_at probe collector token' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe ooni' -a read -d 'Judge OONI measurements in FILES, and print one verdict for each, JSON Lines, in the order of the input'
+complete -c probe -n '__probe_at probe ooni' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe ooni read' -l out -r -F -d 'Folder for verdicts.jsonl and summary.txt'
+complete -c probe -n '__probe_at probe ooni read' -l jobs -x -d 'How many processes read and judge'
+complete -c probe -n '__probe_at probe ooni read' -l alone -d 'Judge each measurement by itself, not with others of the same hour and network'
+complete -c probe -n '__probe_at probe ooni read' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe targets' -a diff -d 'Print what was listed and delisted between two snapshots of a register'
 complete -c probe -n '__probe_at probe targets' -a fetch -d 'Download the list NAME of targets/registers.toml, and keep the chosen part of it'
 complete -c probe -n '__probe_at probe targets' -a import -d 'Make a list of targets from FILE, which has FORMAT (`auto`: recognised by its first bytes)'

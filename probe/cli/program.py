@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bug-report": ("probe.cli.bug_report:command", "Write a report for whoever helps, without what identifies you."),
     "verify": ("probe.cli.verify:command", "Check what a collector's transparency log proves."),
     "collector": ("probe.cli.collector:command", "Run a collector and administer it."),
+    "ooni": ("probe.cli.ooni:command", "Read OONI's measurements; write ours as theirs."),
     "targets": ("probe.cli.targets:command", "List, validate, import and download targets."),
     "help": ("probe.cli.help:command", "Print the help of a command."),
 }

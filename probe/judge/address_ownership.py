@@ -51,7 +51,7 @@ def ownership(hop: HopFacts, address: str) -> AddressOwnership:
         return AddressOwnership.CONFIRMED
     if address in names.written_by_filters:
         return AddressOwnership.REFUTED
-    if address not in names.given and not is_bogon(name_answers.plain(address)):
+    if address not in names.given | names.given_publicly and not is_bogon(name_answers.plain(address)):
         return AddressOwnership.UNDETERMINED
     if address not in fingerprints.STUBS and clear_pages.is_like_targets(hop, names, address):
         return AddressOwnership.CONFIRMED

@@ -36,7 +36,7 @@ def has_moved(
     """
     old = frozenset(map(plain, then))
     answers = NameAnswers(host, observations, None)
-    given = [answer for answer in answers.by_resolver if answer.trust is not Trust.TRUSTED]
+    given = [answer for answer in answers.by_resolver if answer.trust not in {Trust.TRUSTED, Trust.PUBLIC}]
     here = frozenset(plain(address) for answer in given for address in answer.first)
     trusted = frozenset(plain(address) for address in answers.trusted if not is_bogon(plain(address)))
     agreed, now = here & trusted, here | trusted

@@ -33,6 +33,9 @@ _HEAVIEST_FIRST = (Failure.NXDOMAIN, Failure.REFUSED, Failure.SERVFAIL, Failure.
 """NODATA is last: most names have no IPv6 address, which does not explain a lost query for the other family."""
 
 
+_OWN_RESOLVERS = frozenset({Trust.SYSTEM, Trust.NETWORK})
+"""The resolvers whose answers programs on this host use."""
+
 _Asked = tuple[Trust, str, int]
 """Trust, name and rank of a resolver: two at private addresses have the same name."""
 
@@ -124,8 +127,13 @@ class NameAnswers:
     def given(self) -> frozenset[str]:
         """The addresses that the network's resolvers and the system gave, in late answers too."""
         return frozenset(
-            address for answer in self.by_resolver if answer.trust is not Trust.TRUSTED for address in answer.addresses
+            address for answer in self.by_resolver if answer.trust in _OWN_RESOLVERS for address in answer.addresses
         )
+
+    @cached_property
+    def given_publicly(self) -> frozenset[str]:
+        """The addresses of the first answers of public resolvers, which anybody on the path can forge."""
+        return frozenset[str]().union(*(answer.first for answer in self.with_trust(Trust.PUBLIC)))
 
     @cached_property
     def trusted(self) -> frozenset[str]:

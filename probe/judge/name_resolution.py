@@ -92,6 +92,8 @@ class NameResolution:
         for answer in self.answers.by_resolver:
             if answer.trust is Trust.TRUSTED or not answer.late:
                 continue
+            if answer.trust is Trust.PUBLIC and self.used is not None and self.bad_answer is None:
+                continue  # programs on this host ask another resolver, and its answer is good
             if self.cause_of(answer) is None and not self._is_corrected_late(answer):
                 continue
             if answer.first or (

@@ -17,6 +17,8 @@ from probe.model.observation import LateAnswer, Observation, Resolution
 from probe.model.resolver import Trust
 from probe.model.verdict import Evidence
 
+_OWN_RESOLVERS = frozenset({Trust.SYSTEM, Trust.NETWORK})
+
 
 def translated(evidence: Evidence) -> Evidence:
     """The evidence with IPv4 addresses for those of the gateway; unchanged where the host has IPv4 of its own.
@@ -36,7 +38,7 @@ def _own_types(observations: Iterable[Observation]) -> set[str]:
     return {
         one.rrtype
         for one in observations
-        if isinstance(one, Resolution) and one.trust is not Trust.TRUSTED and one.purpose is Purpose.SUBJECT
+        if isinstance(one, Resolution) and one.trust in _OWN_RESOLVERS and one.purpose is Purpose.SUBJECT
     }
 
 
@@ -57,7 +59,7 @@ def _translated(one: Observation, prefixes: tuple[str, ...], older: frozenset[st
     """One observation; a resolver that was asked for the IPv6 addresses of such a name was asked for those of IPv4."""
     if isinstance(one, Resolution | LateAnswer):
         addresses = tuple(_ipv4(address, prefixes) for address in one.addresses)
-        rrtype = "A" if one.name in older and one.trust is not Trust.TRUSTED else one.rrtype
+        rrtype = "A" if one.name in older and one.trust in _OWN_RESOLVERS else one.rrtype
         return replace(one, addresses=addresses, rrtype=rrtype)
     return replace(one, address=_ipv4(one.address, prefixes))
 

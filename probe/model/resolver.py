@@ -24,6 +24,9 @@ class Trust(StrEnum):
     """The network's own resolver (resolv.conf), asked directly in plain DNS."""
     TRUSTED = "trusted"
     """An encrypted resolver (DoH, DoT) that the settings name."""
+    PUBLIC = "public"
+    """A public resolver asked in plain DNS, as OONI does: not the network's, and anybody on the path can forge its
+    answers. It neither confirms an address nor accuses another resolver; two answers to one query show a forgery."""
 
 
 class PlainResolver(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 
 import msgspec
 
+from probe.model.evidence_source import EvidenceSource
 from probe.model.failure import Failure
 from probe.model.flow import Flow
 from probe.model.glance_evidence import GlanceEvidence
@@ -337,9 +338,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The evidence of a verdict: everything that is needed to judge the target again.
-
-    Judging reads the first block of fields and writes the second.
+    """The evidence of a verdict. To judge again needs nothing else: it reads the first block and writes the second.
 
     Attributes:
         observations: observations in the order they were made.
@@ -350,12 +349,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         glance: glances at the target's chains; a rule reads them where no full look followed.
         attempt: 0, or the number of the re-test.
         error: why the measurement itself failed; empty when it did not.
+        source: the measurement of another project that it was read from; None where this program measured.
         rules: version of the rules that judged.
-        server_refusal: HTTP status with which the server refused over a verified session (403, 429, 451, 503 ..).
+        server_refusal: HTTP status with which the server refused over a verified session (403, 451 ..).
         server_alert: name of the TLS alert that ended the handshake here and not at the control.
         families: family -> cause (or failure), for a family that fails while the other serves.
-        failing: address -> cause (or failure), for addresses that fail while others serve. In a range, a sub-prefix
-            that fails as a whole stands for its addresses.
+        failing: the same of addresses; in a range, a sub-prefix that fails as a whole stands for its addresses.
         hop: URL of the redirect hop that decided.
         packets: packets of failing conversations, where the capture process ran; no rule reads them.
         location: position on the path of the device that blocks a name or request, where a search found it.
@@ -371,6 +370,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     nat64: tuple[str, ...] = ()
     attempt: int = 0
     error: str = ""
+    source: EvidenceSource | None = None
 
     rules: int = 0
     server_refusal: int = 0

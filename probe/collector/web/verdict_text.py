@@ -51,6 +51,7 @@ RESOLVER = {
     Trust.SYSTEM: "this host's resolver",
     Trust.NETWORK: "the network's resolver",
     Trust.TRUSTED: "a trusted resolver",
+    Trust.PUBLIC: "a public resolver",
 }
 PURPOSE = {
     Purpose.NEUTRAL: "under a random name",

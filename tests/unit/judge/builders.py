@@ -19,7 +19,7 @@ NAME = "news.example.org"
 A, B, FORGED, V6 = "151.101.1.10", "146.75.65.10", "31.13.94.10", "2a04:4e42::10"
 URL, HTTP = f"https://{NAME}/", f"http://{NAME}/"
 DOH, ISP = "https://9.9.9.9/dns-query", "udp:95.165.1.1:53"
-_RESOLVERS = {Trust.SYSTEM: "system", Trust.NETWORK: ISP, Trust.TRUSTED: DOH}
+_RESOLVERS = {Trust.SYSTEM: "system", Trust.NETWORK: ISP, Trust.TRUSTED: DOH, Trust.PUBLIC: "udp:8.8.8.8:53"}
 
 
 def said(trust: str, *addresses: str, failure: Failure | None = None, **more: Any) -> Resolution:

@@ -290,3 +290,11 @@ def test_a_resolver_that_cannot_find_out_about_a_random_name_has_lost_its_upstre
     asked = () if ghost is None else (said("network", failure=ghost, resolver="network", purpose=Purpose.GHOST),)
     found = names(said("network", failure=Failure.SERVFAIL, resolver="network"), *asked)
     assert found.fails_random_name(found.by_resolver[0]) is fails
+
+
+def test_a_public_resolver_gives_no_reference_and_no_users_answer() -> None:
+    """Anybody on the path can forge what it says: it neither confirms an address nor denies a name."""
+    found = names(said("system", A), said("public", FORGED), said("trusted", failure=Failure.NXDOMAIN))
+
+    assert (found.given, found.given_publicly, found.reference) == ({A}, {FORGED}, frozenset())
+    assert not names(said("system", failure=Failure.NXDOMAIN), said("public", failure=Failure.NXDOMAIN)).absent

@@ -156,3 +156,12 @@ def test_the_answer_that_programs_get_is_not_known_where_resolvers_have_no_ranks
     found = names(said("network", FORGED), said("network", A, resolver="udp:192.0.2.1:53"))
 
     assert (found.used, found.bad_answer) == (None, None)
+
+
+def test_a_forgery_at_a_public_resolver_counts_where_the_hosts_own_answer_is_bad_too() -> None:
+    """Programs on the host ask another resolver; where that answers well, nothing keeps them from the target."""
+    forged = said("public", BOGON), late(A, trust="public")
+
+    assert names(said("system", A), *forged).injected is None
+    assert names(said("system", BOGON), *forged).injected is not None
+    assert names(*forged).injected is not None
