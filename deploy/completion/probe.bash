@@ -140,9 +140,9 @@ _probe() {
             with_value="--db"
             ;;
         "probe collector serve")
-            options="--db --listen --origin --clock --control --accept-risks --dry-run --trust-control --config --roles -h --help"
+            options="--db --listen --origin --trusted-proxy --clock --control --accept-risks --dry-run --trust-control --config --roles -h --help"
             with_file="--db --config"
-            with_value="--db --listen --origin --clock --trust-control --config --roles"
+            with_value="--db --listen --origin --trusted-proxy --clock --trust-control --config --roles"
             ;;
         "probe collector token")
             options="--db --sponsor --role --ttl --clock -h --help"

@@ -184,6 +184,7 @@ complete -c probe -n '__probe_at probe collector revoke' -s h -l help -d 'Show t
 complete -c probe -n '__probe_at probe collector serve' -l db -r -F -d 'The database: a file, which is created when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector serve' -l listen -x -d 'Address to listen on'
 complete -c probe -n '__probe_at probe collector serve' -l origin -x -d 'URL under which agents know this collector; by default that of --listen'
+complete -c probe -n '__probe_at probe collector serve' -l trusted-proxy -x -d 'Reverse proxies whose X-Forwarded-For names the client; repeatable'
 complete -c probe -n '__probe_at probe collector serve' -l clock -x -d 'A laboratory\'s clock, like the variable PROBE_CLOCK'
 complete -c probe -n '__probe_at probe collector serve' -l control -d 'Run a control agent in this process; it contacts what agents contact'
 complete -c probe -n '__probe_at probe collector serve' -l accept-risks -d 'Consent to what the control contacts, for this run alone'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import click
 from probe.cli import examples
 from probe.cli.durations import parse_duration
 from probe.clock import Clock
+from probe.collector.connections.address_free_log import configure_collector_log
 from probe.collector.intake.enrolment import make_token
 from probe.collector.intake.import_file import ImportResult, import_batches
 from probe.collector.roles import ProcessRole, parse_roles
@@ -48,7 +48,7 @@ CLOCK = click.option(
 @click.group(
     name="collector",
     epilog=examples(
-        "probe collector serve --db c.sqlite --listen 127.0.0.1:8080",
+        "probe collector serve --db c.sqlite --listen 127.0.0.1:8017",
         "probe collector token --db c.sqlite --sponsor club > token",
     ),
 )
@@ -59,13 +59,20 @@ def command() -> None:
 @command.command(epilog=examples("probe collector serve --db c.sqlite --origin https://collector.example"))
 @DB
 @click.option(
-    "--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Address to listen on."
+    "--listen", default="127.0.0.1:8017", show_default=True, metavar="HOST:PORT", help="Address to listen on."
 )
 @click.option(
     "--origin",
     default="",
     metavar="URL",
     help="URL under which agents know this collector; by default that of --listen.",
+)
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    metavar="NETWORK",
+    help="Reverse proxies whose X-Forwarded-For names the client; repeatable. Default: this host, private networks.",
 )
 @CLOCK
 @click.option("--control", is_flag=True, help="Run a control agent in this process; it contacts what agents contact.")
@@ -98,6 +105,7 @@ def serve(
     accept_risks: bool,
     dry_run: bool,
     trusted: tuple[str, ...],
+    trusted_proxies: tuple[str, ...],
     config: Path | None,
     roles: str,
 ) -> None:
@@ -120,8 +128,8 @@ def serve(
             return
         collector_control.demand_consent(settings, accept_risks=accept_risks)
         beside.append(collector_control.companion(settings, sqlite_path(db) or Path("collector"), chosen))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(serve_pages(db, listen, origin, chosen, _announce, beside, roles=chosen_roles))
+    configure_collector_log()
+    asyncio.run(serve_pages(db, listen, origin, chosen, _announce, beside, trusted_proxies, roles=chosen_roles))
 
 
 def _announce(page: str) -> None:

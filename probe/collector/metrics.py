@@ -23,6 +23,8 @@ HELP = {
     "ignored_total": "Rounds, changes and verdicts acknowledged but not stored: too old, in the future or too large.",
     "refusals_total": "Requests of agents that were refused, by code.",
     "enrolments_total": "Agents enrolled.",
+    "connections_open": "Open connections, of agents, readers and proxies.",
+    "connections_ended_total": "Connections that were refused or ended: source, full, evicted, slow_head, slow_reader.",
     "revisions_total": "Event revisions published, by kind.",
     "fusions_total": "Services fused in a country.",
     "fusion_faults_total": "Services whose fusion failed by a fault of this program; the log has the reason.",
@@ -42,6 +44,7 @@ GAUGES = frozenset(
     {
         "writes_waiting",
         "agents_present",
+        "connections_open",
         "events_open",
         "fusion_lag_seconds",
         "log_entries",

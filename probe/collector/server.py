@@ -14,6 +14,9 @@ from pathlib import Path
 from aiohttp import web
 
 from probe.clock import Clock
+from probe.collector.connections.client_prefix import DEFAULT_PROXIES, TrustedProxies
+from probe.collector.connections.connection_gate import ConnectionGate, GuardedSite
+from probe.collector.connections.connection_limits import ConnectionLimits
 from probe.collector.fusing.fuser import Fuser, Upkeep, fuse_some
 from probe.collector.intake import agents_api, forget_api
 from probe.collector.log import log_api
@@ -79,6 +82,15 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     return answer
 
 
+@web.middleware
+async def limits_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Limit the requests of strangers. Batches and enrolments count by agent and by token in their own handlers."""
+    if request.path in {"/api/v1/batches", "/api/v1/enrol"}:
+        return await handler(request)
+    collector = request.app[STATE]
+    return await collector.strangers.handled(request, handler, collector.real.monotonic())
+
+
 async def healthz(request: web.Request) -> web.Response:
     """`/healthz`: 200 as long as the process answers."""
     del request
@@ -111,7 +123,8 @@ def application(
     collector: Collector, checkpoint_file: Path | None = None, roles: frozenset[ProcessRole] = ALL_ROLES
 ) -> web.Application:
     """The web application with the routes of these roles; `checkpoint_file` remembers the log's last checkpoint."""
-    app = web.Application(middlewares=[error_middleware, role_middleware(roles)], client_max_size=MAX_COMPRESSED)
+    middlewares = [error_middleware, limits_middleware, role_middleware(roles)]
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_COMPRESSED)
     app[STATE] = collector
     sign: agents_api.SignListing = partial(signature_fields, collector)
     app[agents_api.SIGN_CONTROL] = sign
@@ -153,36 +166,41 @@ def application(
 
 @contextlib.asynccontextmanager
 async def running(
-    db: Path | str, listen: str, origin: str, clock: Clock, *, roles: frozenset[ProcessRole] = ALL_ROLES
+    db: Path | str,
+    listen: str,
+    origin: str,
+    clock: Clock,
+    trusted_proxies: Sequence[str] = (),
+    *,
+    connections: int = 0,
+    roles: frozenset[ProcessRole] = ALL_ROLES,
 ) -> AsyncIterator[tuple[Collector, str]]:
     """Run a collector; gives (collector, URL of its board). At the end open requests are finished and marks are fused.
+
+    Args:
+        db: the database file.
+        listen: `HOST:PORT`.
+        origin: under which agents know the collector; empty: that of `listen`.
+        clock: of the collector.
+        trusted_proxies: networks whose `X-Forwarded-For` is believed; by default this host and private networks.
+        connections: open at most; 0: what the system allows.
 
     Raises:
         StateError: the database is of a newer version or not a collector's.
         SettingsError: the address cannot be listened on.
     """
     host, port = parse_listen(listen)
+    proxies = TrustedProxies(trusted_proxies or DEFAULT_PROXIES)
     store = open_store(db)
     try:
-        collector = Collector(store, clock, origin or f"http://{_bracketed(host)}:{port}", await vantage_secret(store))
-        # Bodies are inflated by intake, within bounds. No access log: it would hold addresses.
+        own = origin or f"http://{_bracketed(host)}:{port}"
+        collector = Collector(store, clock, own, await vantage_secret(store), proxies)
         app = application(collector, memory_file_of(db), roles)
-        runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=DRAIN_SECONDS)
-        await runner.setup()
         try:
-            await _listen(runner, host, port)
-            async with contextlib.AsyncExitStack() as tasks:
-                supervise = collector.supervisor.supervise
-                if ProcessRole.FUSE in roles:
-                    await tasks.enter_async_context(supervise("fuser", Fuser(collector).run_once))
-                    await tasks.enter_async_context(supervise("upkeep", Upkeep(collector).run_once))
-                    append = app[log_api.OWN_LOG].run_once
-                    await tasks.enter_async_context(supervise("log", append, essential=False))
-                    if ProcessRole.INTAKE not in roles:
-                        await tasks.enter_async_context(supervise("marks", partial(look_for_marks, collector)))
-                yield collector, _board_url(runner, host)
+            async with _listening(app, host, port, connections) as page, contextlib.AsyncExitStack() as tasks:
+                await _start_tasks(app, roles, tasks)
+                yield collector, page
         finally:
-            await runner.cleanup()
             with contextlib.suppress(StorageError):
                 # The fuser may have been stopped while its result waited for the commit. Fusing again before that
                 # commit would publish the same revisions twice, so an empty write goes first.
@@ -191,6 +209,40 @@ async def running(
                     await fuse_some(collector)
     finally:
         await store.close()
+
+
+async def _start_tasks(app: web.Application, roles: frozenset[ProcessRole], tasks: contextlib.AsyncExitStack) -> None:
+    """Start the background tasks of these roles; they end with the stack."""
+    collector = app[STATE]
+    supervise = collector.supervisor.supervise
+    if ProcessRole.FUSE not in roles:
+        return
+    await tasks.enter_async_context(supervise("fuser", Fuser(collector).run_once))
+    await tasks.enter_async_context(supervise("upkeep", Upkeep(collector).run_once))
+    await tasks.enter_async_context(supervise("log", app[log_api.OWN_LOG].run_once, essential=False))
+    if ProcessRole.INTAKE not in roles:
+        await tasks.enter_async_context(supervise("marks", partial(look_for_marks, collector)))
+
+
+@contextlib.asynccontextmanager
+async def _listening(app: web.Application, host: str, port: int, connections: int) -> AsyncIterator[str]:
+    """Listen while the block runs, then finish open requests; gives the URL of the board.
+
+    Raises:
+        SettingsError: the address cannot be listened on.
+    """
+    # No access log: it would hold addresses. `GuardedHandler` has what else is set for a connection.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_SECONDS)
+    await runner.setup()
+    collector = app[STATE]
+    limits = ConnectionLimits(collector.metrics, connections)
+    gate = ConnectionGate(lambda: _server_of(runner), limits, collector.strangers.proxies)
+    try:
+        await _listen(runner, host, port, gate)
+        yield _board_url(runner, host)
+    finally:
+        gate.close()
+        await runner.cleanup()
 
 
 Companion = Callable[[Collector], contextlib.AbstractAsyncContextManager[None]]
@@ -204,6 +256,7 @@ async def serve(  # noqa: PLR0917 - what a command line gives
     clock: Clock,
     announce: Callable[[str], None],
     companions: Sequence[Companion] = (),
+    trusted_proxies: Sequence[str] = (),
     *,
     roles: frozenset[ProcessRole] = ALL_ROLES,
 ) -> None:
@@ -216,6 +269,7 @@ async def serve(  # noqa: PLR0917 - what a command line gives
         clock: of the collector.
         announce: told the URL of the board once it is served.
         companions: run beside the collector and end before it.
+        trusted_proxies: networks whose `X-Forwarded-For` is believed.
         roles: what this process does.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -227,7 +281,7 @@ async def serve(  # noqa: PLR0917 - what a command line gives
         except NotImplementedError:  # Windows: the default handlers raise KeyboardInterrupt
             break
     async with (
-        running(db, listen, origin, clock, roles=roles) as (collector, page),
+        running(db, listen, origin, clock, trusted_proxies, roles=roles) as (collector, page),
         contextlib.AsyncExitStack() as stack,
     ):
         for companion in companions:
@@ -245,18 +299,23 @@ def parse_listen(text: str) -> tuple[str, int]:
     host, separator, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise SettingsError(f"{text!r} is no address to listen on", where="--listen", mend="write 127.0.0.1:8080")
+        raise SettingsError(f"{text!r} is no address to listen on", where="--listen", mend="write 127.0.0.1:8017")
     return host, int(port)
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+async def _listen(runner: web.AppRunner, host: str, port: int, gate: ConnectionGate) -> None:
     try:
-        await web.TCPSite(runner, host, port).start()
+        await GuardedSite(runner, host, port, gate).start()
     except OSError as error:
         reason = error.strerror or str(error)
         raise SettingsError(
             f"cannot listen on {host}:{port} ({reason})", where="--listen", mend="choose another port"
         ) from error
+
+
+def _server_of(runner: web.AppRunner) -> web.Server:
+    assert runner.server is not None  # noqa: S101 it is set up before anything connects
+    return runner.server
 
 
 def _board_url(runner: web.AppRunner, host: str) -> str:

@@ -11,6 +11,9 @@ from collections import OrderedDict
 from aiohttp import web
 
 from probe.clock import Clock
+from probe.collector.connections.client_prefix import TrustedProxies
+from probe.collector.connections.request_body import BodyReader
+from probe.collector.connections.request_limits import RequestLimits
 from probe.collector.intake.evidence import EvidenceSampler
 from probe.collector.intake.rate_limits import RateLimits
 from probe.collector.metrics import Metrics
@@ -23,8 +26,8 @@ from probe.model.event import Network
 MAX_CACHED_AGENTS = 20_000
 AGENT_CACHE_SECONDS = 10.0
 """How long an agent's row is used before it is read again. A revocation takes effect within this time."""
-
-
+REFUSAL_SECONDS = 1.0
+"""How long a refused enrolment waits for its answer, so that a connection tries one token a second."""
 MAX_LARGE_BATCHES = 8
 """Large batches that are verified or wait for the writer at once: each takes some megabytes of memory."""
 
@@ -37,8 +40,12 @@ class Collector:
         clock: its time; a laboratory's may run fast.
         origin: `https://host[:port]` under which agents know it; it is part of what they sign.
         secret: the key of the vantages' public names.
+        proxies: the reverse proxies that name their clients.
 
     Attributes:
+        bodies: reads the bodies of requests.
+        strangers: limits of requests that name no enrolled agent.
+        refusal_seconds: how long a refused enrolment waits for its answer; guessing and flooding cost time so.
         fusion_requested: set when there may be marked services; the fuser waits for it.
         sampler: decides which evidence is kept.
         large_batches: taken while a large batch is verified and stored.
@@ -46,16 +53,20 @@ class Collector:
         real: real time, for caches and delays inside the process.
     """
 
-    def __init__(self, store: Store, clock: Clock, origin: str, secret: bytes) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, origin: str, secret: bytes, proxies: TrustedProxies | None = None
+    ) -> None:
         self.store = store
         self.clock = clock
         self.origin = normal_origin(origin)
         self.secret = secret
         self.metrics = Metrics()
         self.limits = RateLimits(clock.rate)
-        self.enrolments = RateLimits(clock.rate)
         self.sampler = EvidenceSampler()
         self.large_batches = asyncio.Semaphore(MAX_LARGE_BATCHES)
+        self.bodies = BodyReader()
+        self.strangers = RequestLimits(proxies or TrustedProxies(), clock.rate)
+        self.refusal_seconds = REFUSAL_SECONDS
         self.fusion_requested = asyncio.Event()
         self.has_remains = False
         self.real = Clock()
@@ -76,6 +87,10 @@ class Collector:
             if len(self._agents) > MAX_CACHED_AGENTS:
                 self._agents.popitem(last=False)
         return row
+
+    def has_seen(self, agent_id: str) -> bool:
+        """Whether this agent has been found here before, so that looking for it is no stranger's request."""
+        return agent_id in self._agents
 
     def drop_agent(self, agent_id: str) -> None:
         """Forget the row of an agent that was erased."""

@@ -11,8 +11,9 @@ from math import ceil
 import msgspec
 from aiohttp import web
 
+from probe.collector.connections.request_limits import mark_known
 from probe.collector.intake.apply_batch import BatchOutcome, BatchResult, apply_batch, network_of_batch
-from probe.collector.intake.enrolment import EnrolmentRequest, enrol
+from probe.collector.intake.enrolment import EnrolmentRequest, check_form, enrol, is_token
 from probe.collector.intake.verify_batch import MAX_YEAR, MIN_YEAR, BatchRequest, signature_of, verify_batch
 from probe.collector.state import STATE, Collector, public_name
 from probe.collector.store import batches, to_ms
@@ -38,23 +39,38 @@ _ENROLMENT = msgspec.json.Decoder(EnrolmentRequest)
 async def post_enrol(request: web.Request) -> web.Response:
     """`POST /api/v1/enrol`: exchange a token and a public key for an agent's id."""
     collector = request.app[STATE]
-    wait = collector.enrolments.take("", 1024, collector.clock.monotonic())
-    if wait:
-        raise ApiError(429, "slow_down", "too many enrolments at once", retry_after=ceil(wait / collector.clock.rate))
-    body = await request.read()
-    if len(body) > MAX_ENROLMENT_BYTES:
-        raise ApiError(413, "too_large", f"an enrolment is at most {MAX_ENROLMENT_BYTES} bytes")
+    body = await collector.bodies.read(request, MAX_ENROLMENT_BYTES, "an enrolment")
+    now = collector.clock.now()
+    try:
+        agent = await _enrolled(collector, body, now)
+    except ApiError as refusal:
+        # A good token passes at once, however many bad ones come: there is no limit that a flood could use up for
+        # others. Each bad one waits, so a connection tries one a second.
+        await collector.real.sleep(0.0 if refusal.status == 503 else collector.refusal_seconds)
+        raise
+    collector.metrics.add("enrolments_total")
+    mark_known(request)
+    return json_response({"agent": agent, "clock": now})
+
+
+async def _enrolled(collector: Collector, body: bytes, now: datetime) -> str:
+    """The id of the agent that this request enrols.
+
+    Raises:
+        ApiError: it is refused, or the database cannot be used now.
+    """
     try:
         enrolment = _ENROLMENT.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ApiError(400, "bad_request", f"not an enrolment: {error}"[:200]) from error
-    now = collector.clock.now()
+    check_form(enrolment)
     try:
-        agent = await collector.store.write(lambda session: enrol(session, enrolment, now))
+        # A token that nobody gave out does not reach the writer.
+        if not await collector.store.read(lambda session: is_token(session, enrolment.token)):
+            raise ApiError(401, "bad_token", "the token is not known here")
+        return await collector.store.write(lambda session: enrol(session, enrolment, now))
     except StorageError as error:
         raise storage_unavailable(error) from error
-    collector.metrics.add("enrolments_total")
-    return json_response({"agent": agent, "clock": now})
 
 
 async def post_batch(request: web.Request) -> web.Response:
@@ -63,8 +79,18 @@ async def post_batch(request: web.Request) -> web.Response:
     began = collector.real.monotonic()
     received = collector.clock.now()
     agent = await _sender(collector, request)
-    raw = await request.read()
-    wait = collector.limits.take(agent.id, len(raw), collector.clock.monotonic())
+    with collector.limits.one_request(agent.id) as within_limit:
+        if not within_limit:
+            raise ApiError(429, "slow_down", "too many requests of one agent at once", retry_after=1)
+        return await _store_batch(collector, agent, request, began, received)
+
+
+async def _store_batch(
+    collector: Collector, agent: AgentRow, request: web.Request, began: float, received: datetime
+) -> web.Response:
+    """Read, verify and store the batch of an agent; the response acknowledges it."""
+    raw = await collector.bodies.read(request, MAX_COMPRESSED, "a batch")
+    wait = collector.limits.take(agent.id, len(raw), collector.clock.monotonic(), agent.sponsor)
     if wait:
         raise ApiError(429, "slow_down", "too many batches at once", retry_after=ceil(wait / collector.clock.rate))
     unverified = BatchRequest(
@@ -106,13 +132,14 @@ async def get_control(request: web.Request) -> web.Response:
 async def _sender(collector: Collector, request: web.Request) -> AgentRow:
     """The enrolled agent that the header names; checked before the body is read."""
     agent_id = request.headers.get("Probe-Agent", "")
+    if not collector.has_seen(agent_id):
+        collector.strangers.take(collector.strangers.client_of(request), collector.real.monotonic())
     agent = await collector.agent(agent_id) if 0 < len(agent_id) <= 64 else None
     if agent is None:
         raise ApiError(401, "unknown_agent", UNKNOWN_AGENT)
     if agent.state != "active":
         raise ApiError(403, "revoked", "this agent has been revoked")
-    if (request.content_length or 0) > MAX_COMPRESSED:
-        raise ApiError(413, "too_large", f"a batch is at most {MAX_COMPRESSED} bytes on the wire")
+    mark_known(request)
     return agent
 
 

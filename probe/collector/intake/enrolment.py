@@ -43,6 +43,25 @@ def make_token(session: StoreSession, *, role: str, sponsor: str, now: datetime,
     return token
 
 
+def check_form(enrolment: EnrolmentRequest) -> bytes:
+    """The public key of a request whose parts are all within bounds; no look into the database is needed.
+
+    Raises:
+        ApiError: a part is out of bounds.
+    """
+    key = _key(enrolment.public_key)
+    if enrolment.role not in agents.ROLES:
+        raise ApiError(400, "bad_role", "the role is vantage or control")
+    if not 0 <= enrolment.asn <= MAX_ASN or not is_country(enrolment.country):
+        raise ApiError(400, "bad_network", "the AS number or the country code is out of bounds")
+    return key
+
+
+def is_token(session: StoreSession, token: str) -> bool:
+    """Whether somebody was given this token here, used or not."""
+    return agents.token(session, _digest(token)) is not None
+
+
 def enrol(session: StoreSession, enrolment: EnrolmentRequest, now: datetime) -> str:
     """Register an agent and return its id.
 
@@ -51,12 +70,8 @@ def enrol(session: StoreSession, enrolment: EnrolmentRequest, now: datetime) -> 
     Raises:
         ApiError: the token is unknown, used, expired or for another role, or the key is not a new Ed25519 key.
     """
-    key = _key(enrolment.public_key)
-    if enrolment.role not in agents.ROLES:
-        raise ApiError(400, "bad_role", "the role is vantage or control")
+    key = check_form(enrolment)
     country = enrolment.country
-    if not 0 <= enrolment.asn <= MAX_ASN or not is_country(country):
-        raise ApiError(400, "bad_network", "the AS number or the country code is out of bounds")
     digest = _digest(enrolment.token)
     token = agents.token(session, digest)
     holder = agents.agent_of_key(session, key)

@@ -24,9 +24,7 @@ async def post_forget(request: web.Request) -> web.Response:
     """Check the signature, erase, and answer after the commit; a repeated request finds nothing, and is no error."""
     collector = request.app[STATE]
     signature = signature_of(request.headers.get("Probe-Signature", ""))
-    body = await request.read()
-    if len(body) > MAX_REQUEST_BYTES:
-        raise ApiError(413, "too_large", f"a request to be forgotten is at most {MAX_REQUEST_BYTES} bytes")
+    body = await collector.bodies.read(request, MAX_REQUEST_BYTES, "a request to be forgotten")
     key = signing_key(body, signature, collector.origin)
     try:
         erased = await erase_by_key(collector, key)

@@ -46,6 +46,7 @@ async def server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterato
         running(tmp_path / "collector.db", "127.0.0.1:0", "http://collector.test", clock) as (collector, page),
         aiohttp.ClientSession() as http,
     ):
+        collector.refusal_seconds = 0.0
         yield Server(collector, page, http)
 
 

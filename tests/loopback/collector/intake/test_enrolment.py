@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from unittest.mock import Mock
 
@@ -103,10 +105,24 @@ async def test_the_database_does_not_contain_tokens(server: Server) -> None:
         assert token.encode() not in path.read_bytes()
 
 
-async def test_enrolments_are_rate_limited(server: Server) -> None:
-    """All agents without an enrolment share one limit, because addresses are not counted."""
-    later = server.collector.clock.monotonic() + 60  # the bucket does not refill while this test runs
-    while not server.collector.enrolments.take("", 1024, later):
-        pass
+async def test_a_flood_of_bad_tokens_keeps_no_honest_agent_out(server: Server) -> None:
+    """Good ones are taken while the bad ones wait for their answer."""
+    server.collector.refusal_seconds = 0.2
+    bad = [asyncio.create_task(unenrolled(server).enrol(server.http, f"guess {n}")) for n in range(40)]
+    answers = [await unenrolled(server).enrol(server.http, await server.token()) for _ in range(5)]
 
-    assert (await unenrolled(server).enrol(server.http, "guess"))["status"] == 429
+    assert [answer["status"] for answer in answers] == [200] * 5
+    assert [answer["status"] for answer in await asyncio.gather(*bad)] == [401] * 40
+
+
+async def test_an_enrolment_is_refused_before_a_large_body_is_read(server: Server) -> None:
+    """By its announced length, and by what comes where none is announced."""
+    async with server.http.post(f"{server.page}/api/v1/enrol", data=b"x" * 5000) as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (413, "too_large")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            yield b"x" * 1024
+
+    async with server.http.post(f"{server.page}/api/v1/enrol", data=chunks()) as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (413, "too_large")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from probe.collector.intake import rate_limits
 from probe.collector.intake.rate_limits import RateLimits, TokenBucket
 
@@ -41,8 +43,30 @@ def test_bytes_are_counted_too() -> None:
 
 def test_the_number_of_buckets_is_bounded() -> None:
     """The agent that sent nothing for longest is dropped."""
-    guard = RateLimits()
+    guard = RateLimits(scale=1000.0)
     for n in range(rate_limits.MAX_AGENTS + 5):
         guard.take(str(n), 1, 0.0)
 
     assert len(guard._buckets) == rate_limits.MAX_AGENTS
+
+
+def test_a_sponsor_has_a_limit_that_other_sponsors_do_not_share() -> None:
+    """However many agents it has."""
+    guard = RateLimits()
+    most = int(rate_limits.MAX_BATCHES_AT_ONCE * rate_limits.SPONSOR_FACTOR)
+    per_agent = int(rate_limits.MAX_BATCHES_AT_ONCE)
+    assert not any(guard.take(str(n // per_agent), 1, 0.0, "flood") for n in range(most))
+
+    assert guard.take("new", 1, 0.0, "flood") > 0
+    assert guard.take("other", 1, 0.0, "club") == 0.0
+
+
+def test_an_agent_has_few_requests_at_once() -> None:
+    """What ends gives its place free."""
+    guard = RateLimits()
+    with contextlib.ExitStack() as stack:
+        within = [stack.enter_context(guard.one_request("a")) for _ in range(rate_limits.MAX_AT_ONCE_OF_AGENT + 1)]
+        assert within == [True] * rate_limits.MAX_AT_ONCE_OF_AGENT + [False]
+
+    with guard.one_request("a") as again:
+        assert again
