@@ -126,8 +126,7 @@ def application(
     middlewares = [error_middleware, limits_middleware, role_middleware(roles)]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_COMPRESSED)
     app[STATE] = collector
-    sign: agents_api.SignListing = partial(signature_fields, collector)
-    app[agents_api.SIGN_CONTROL] = sign
+    app[agents_api.SIGN_CONTROL] = partial(signature_fields, collector)
     app[html_pages.BOARD] = html_pages.BoardCache(collector)
     app[service_pages.SERVICE_VIEWS] = service_pages.ServiceViewCache(collector)
     app[html_pages.TEMPLATES] = html_pages.templates()
@@ -184,6 +183,7 @@ async def running(
         clock: of the collector.
         trusted_proxies: networks whose `X-Forwarded-For` is believed; by default this host and private networks.
         connections: open at most; 0: what the system allows.
+        roles: what this process does.
 
     Raises:
         StateError: the database is of a newer version or not a collector's.
@@ -201,14 +201,19 @@ async def running(
                 await _start_tasks(app, roles, tasks)
                 yield collector, page
         finally:
-            with contextlib.suppress(StorageError):
-                # The fuser may have been stopped while its result waited for the commit. Fusing again before that
-                # commit would publish the same revisions twice, so an empty write goes first.
-                await store.write(lambda _: None)
-                if ProcessRole.FUSE in roles:
-                    await fuse_some(collector)
+            await _publish_rest(collector, roles)
     finally:
         await store.close()
+
+
+async def _publish_rest(collector: Collector, roles: frozenset[ProcessRole]) -> None:
+    """Fuse what is marked still. Where the database cannot be written, the next start does it."""
+    with contextlib.suppress(StorageError):
+        # The fuser may have been stopped while its result waited for the commit. Fusing again before that
+        # commit would publish the same revisions twice, so an empty write goes first.
+        await collector.store.write(lambda _: None)
+        if ProcessRole.FUSE in roles:
+            await fuse_some(collector)
 
 
 async def _start_tasks(app: web.Application, roles: frozenset[ProcessRole], tasks: contextlib.AsyncExitStack) -> None:
@@ -231,7 +236,7 @@ async def _listening(app: web.Application, host: str, port: int, connections: in
     Raises:
         SettingsError: the address cannot be listened on.
     """
-    # No access log: it would hold addresses. `GuardedHandler` has what else is set for a connection.
+    # `GuardedHandler` has what is set for a connection.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
     collector = app[STATE]

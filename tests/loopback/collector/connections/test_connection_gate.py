@@ -102,8 +102,11 @@ async def test_one_source_does_not_keep_others_out(server: Server, connect: Conn
     assert (await other.rest()).startswith(b"HTTP/1.")
 
 
-async def test_an_agent_is_served_while_strangers_hold_every_place(small: Server, connect: Connect) -> None:
+async def test_an_agent_is_served_while_strangers_hold_every_place(
+    small: Server, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The oldest stranger is closed for it."""
+    monkeypatch.setattr(connection_gate, "HEAD_SECONDS", 3600.0)
     agent = FakeAgent(small.page, origin=small.collector.origin, clock=small.collector.clock)
     async with aiohttp.ClientSession() as http:
         assert (await agent.enrol(http, await small.token()))["status"] == 200
