@@ -119,14 +119,19 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(text=request.app[STATE].metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
+def _empty_application(roles: frozenset[ProcessRole]) -> web.Application:
+    middlewares = [error_middleware, limits_middleware, role_middleware(roles)]
+    return web.Application(middlewares=middlewares, client_max_size=MAX_COMPRESSED)
+
+
 def application(
     collector: Collector, checkpoint_file: Path | None = None, roles: frozenset[ProcessRole] = ALL_ROLES
 ) -> web.Application:
     """The web application with the routes of these roles; `checkpoint_file` remembers the log's last checkpoint."""
-    middlewares = [error_middleware, limits_middleware, role_middleware(roles)]
-    app = web.Application(middlewares=middlewares, client_max_size=MAX_COMPRESSED)
+    app = _empty_application(roles)
     app[STATE] = collector
-    app[agents_api.SIGN_CONTROL] = partial(signature_fields, collector)
+    sign: agents_api.SignListing = partial(signature_fields, collector)
+    app[agents_api.SIGN_CONTROL] = sign
     app[html_pages.BOARD] = html_pages.BoardCache(collector)
     app[service_pages.SERVICE_VIEWS] = service_pages.ServiceViewCache(collector)
     app[html_pages.TEMPLATES] = html_pages.templates()
