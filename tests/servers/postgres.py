@@ -81,6 +81,10 @@ class PostgresServer:
             with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
                 connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
+    def start(self, settings: Mapping[str, str] = DURABILITY_OFF) -> None:
+        """Start it again, on the same port."""
+        self.process = start_postgres(programs(self.folder), self.folder, self.port, settings)
+
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """End it: by default its connections are closed and it shuts down (SIGKILL: as a crash does)."""
         self.process.send_signal(number)
@@ -101,7 +105,7 @@ def running_postgres(settings: Mapping[str, str] = DURABILITY_OFF) -> Iterator[P
             _wait_until_ready(server)
             yield server
         finally:
-            if process.poll() is None:
+            if server.process.poll() is None:
                 server.stop(signal.SIGQUIT)
 
 

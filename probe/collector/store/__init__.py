@@ -82,6 +82,12 @@ class Store(Protocol):
     def waiting(self) -> int:
         """The number of writes that wait for their turn."""
 
+    def announce(self, topic: str) -> None:
+        """Tell whoever listens to a topic (`store.announcements`) that something of it was committed."""
+
+    def listen(self, topic: str, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have a listener called in this event loop when something is announced; gives a function that ends this."""
+
     async def erase_remains(self) -> bool:
         """Erase what was deleted from every file of the database, also from logs; whether nothing of it is left."""
 

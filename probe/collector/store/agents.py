@@ -62,8 +62,11 @@ def add_token(session: StoreSession, digest: bytes, new: TokenRow, now: int) -> 
 
 
 def token(session: StoreSession, digest: bytes) -> TokenRow | None:
-    """The token with this digest; None when there is none."""
-    row = session.row("SELECT role, sponsor, expires, agent FROM token WHERE hash = ?", digest)
+    """The token with this digest, locked for its use; None when there is none."""
+    row = session.row(
+        f"SELECT role, sponsor, expires, agent FROM token WHERE hash = ?{session.for_update}",  # noqa: S608 - a lock
+        digest,
+    )
     return TokenRow(*row) if row else None
 
 

@@ -168,9 +168,15 @@ def vote(session: StoreSession, target: int, agent: int, service: str) -> tuple[
 
 def recount_votes(session: StoreSession, target: int) -> tuple[str, str]:
     """Count the votes on a target's service again, after some were deleted; the service before and after."""
+    _lock_target(session, target)
     before = service_of(session, target)
     _count_votes(session, target)
     return before, service_of(session, target)
+
+
+def _lock_target(session: StoreSession, target: int) -> None:
+    """Have other votes on a target wait, for they are counted after they were stored."""
+    session.row(f"SELECT no FROM target WHERE no = ?{session.for_update}", target)  # noqa: S608 - a lock
 
 
 def _count_votes(session: StoreSession, target: int) -> None:

@@ -28,7 +28,15 @@ def open_store(url: Path | str, *, create: bool = True) -> Store:
     """
     path = sqlite_path(url)
     if path is None:
-        raise UsageError("PostgreSQL is not supported by this version", where=shown(url), mend="name a file")
+        try:
+            from probe.collector.store.postgres.postgres_store import open_postgres  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise UsageError(
+                f"PostgreSQL needs the package psycopg ({error})",
+                where="--db",
+                mend="pip install 'reachability-probe[postgres]'",
+            ) from error
+        return open_postgres(str(url), shown(url), create=create)
     return open_sqlite(path, create=create)
 
 

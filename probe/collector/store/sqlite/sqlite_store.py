@@ -16,6 +16,7 @@ from typing import Any, Generic
 
 from probe.clock import Clock
 from probe.collector.store import ConstraintError, Result, Row, StoreSession, Value
+from probe.collector.store.announcements import Announcements, Listener
 from probe.collector.store.sqlite.sqlite_file import connect, open_file
 from probe.collector.store.write_queue import WriteQueue
 from probe.errors import StorageError
@@ -127,6 +128,7 @@ class SqliteStore:
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="store-read")
         self._writer = threading.Thread(target=self._write_all, name="store-write", daemon=True)
         self._writer.start()
+        self._announcements = Announcements()
         self.commits = 0
         self.closed = False
 
@@ -154,6 +156,14 @@ class SqliteStore:
         if self.closed:
             raise StorageError("the database is closed", where=str(self.path))
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
+
+    def announce(self, topic: str) -> None:
+        """Tell the listeners of a topic in this process."""
+        self._announcements.deliver(topic)
+
+    def listen(self, topic: str, listener: Listener) -> Callable[[], None]:
+        """Have a listener called in this event loop when something is announced; gives a function that ends this."""
+        return self._announcements.listen(topic, listener)
 
     async def erase_remains(self) -> bool:
         """Write the log into the database and empty it; deleted content is overwritten there (`secure_delete`).

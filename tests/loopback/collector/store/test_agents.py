@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
-import pytest
 
-from probe.collector.store import agents
+from probe.collector.store import StoreSession, agents
 from probe.collector.store.agents import AgentRow, TokenRow
-from probe.collector.store.sqlite.sqlite_file import connect, migrate
-from probe.collector.store.sqlite.sqlite_store import SqliteSession
 
 NEW = AgentRow(0, "a1", b"k" * 32, "vantage", "club", 64500, "RU", "active", "", 0, 7)
 
 
-@pytest.fixture
-def session() -> Iterator[SqliteSession]:
-    """An empty database in memory."""
-    connection = connect(Path(":memory:"))
-    migrate(connection, Path(":memory:"))
-    yield SqliteSession(connection)
-    connection.close()
-
-
-def test_an_agent_is_found_by_id_and_by_key(session: SqliteSession) -> None:
+def test_an_agent_is_found_by_id_and_by_key(session: StoreSession) -> None:
     """The database gives it a number."""
     agents.add_agent(session, NEW)
 
@@ -38,7 +23,7 @@ def test_an_agent_is_found_by_id_and_by_key(session: SqliteSession) -> None:
     assert agents.agent(session, "a2") is None
 
 
-def test_an_agent_s_last_contact_flag_and_revocation_are_stored(session: SqliteSession) -> None:
+def test_an_agent_s_last_contact_flag_and_revocation_are_stored(session: StoreSession) -> None:
     """Revoking an unknown id returns False."""
     agents.add_agent(session, NEW)
     (stored,) = agents.agents(session)
@@ -51,7 +36,7 @@ def test_an_agent_s_last_contact_flag_and_revocation_are_stored(session: SqliteS
     assert (found.seen, found.skew, found.flag, found.state) == (99, -3, "odd", "revoked")
 
 
-def test_a_used_token_names_the_agent_that_used_it(session: SqliteSession) -> None:
+def test_a_used_token_names_the_agent_that_used_it(session: StoreSession) -> None:
     """An unknown digest has no token."""
     agents.add_token(session, b"d", TokenRow("vantage", "club", 100, None), 1)
     agents.spend_token(session, b"d", "a1", 2)
@@ -60,7 +45,7 @@ def test_a_used_token_names_the_agent_that_used_it(session: SqliteSession) -> No
     assert agents.token(session, b"e") is None
 
 
-def test_a_stored_secret_is_not_replaced(session: SqliteSession) -> None:
+def test_a_stored_secret_is_not_replaced(session: StoreSession) -> None:
     """Two processes may start at once."""
     assert agents.secret(session, "k") is None
     agents.store_secret(session, "k", b"one")

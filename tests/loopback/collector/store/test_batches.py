@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from probe.collector.store import batches
-from probe.collector.store.sqlite.sqlite_file import connect, migrate
-from probe.collector.store.sqlite.sqlite_store import SqliteSession
+from probe.collector.store import StoreSession, batches
 
 
-@pytest.fixture
-def session() -> Iterator[SqliteSession]:
-    """An empty database in memory."""
-    connection = connect(Path(":memory:"))
-    migrate(connection, Path(":memory:"))
-    yield SqliteSession(connection)
-    connection.close()
-
-
-def test_each_outbox_of_an_agent_has_its_own_position(session: SqliteSession) -> None:
+def test_each_outbox_of_an_agent_has_its_own_position(session: StoreSession) -> None:
     """A new epoch begins at 0; the older of two epochs is recognised."""
     batches.advance(session, 1, "e1", 1, 10)
     batches.advance(session, 1, "e1", 2, 11)
@@ -32,7 +16,7 @@ def test_each_outbox_of_an_agent_has_its_own_position(session: SqliteSession) ->
     assert [batches.newer_epoch(session, 1, epoch) for epoch in ("e1", "e2")] == [True, False]
 
 
-def test_old_batches_without_changes_are_deleted(session: SqliteSession) -> None:
+def test_old_batches_without_changes_are_deleted(session: StoreSession) -> None:
     """Batches with changes stay, and so does the outbox position."""
     batches.advance(session, 1, "e", 3, 10)
     for seq, raw in ((1, (None, None)), (2, (b"body", b"sig")), (3, (None, None))):
@@ -43,7 +27,7 @@ def test_old_batches_without_changes_are_deleted(session: SqliteSession) -> None
     assert batches.acked(session, 1, "e") == 3
 
 
-def test_targets_and_networks_keep_their_numbers(session: SqliteSession) -> None:
+def test_targets_and_networks_keep_their_numbers(session: StoreSession) -> None:
     """The same text has the same number."""
     numbers = [batches.target_number(session, text) for text in ("a", "b", "a")]
     networks = [batches.network_number(session, *place) for place in ((1, "RU"), (1, "BY"), (1, "RU"))]
@@ -51,7 +35,7 @@ def test_targets_and_networks_keep_their_numbers(session: SqliteSession) -> None
     assert (numbers, networks) == ([1, 2, 1], [1, 2, 1])
 
 
-def test_a_target_belongs_to_the_service_with_most_votes(session: SqliteSession) -> None:
+def test_a_target_belongs_to_the_service_with_most_votes(session: StoreSession) -> None:
     """Among equals the first by name wins; the order of votes does not matter."""
     target = batches.target_number(session, "a")
 
@@ -62,7 +46,7 @@ def test_a_target_belongs_to_the_service_with_most_votes(session: SqliteSession)
     assert batches.vote(session, target, 1, "Alpha") == ("Zeta", "Alpha")
 
 
-def test_only_a_newer_verdict_of_a_control_replaces_a_stored_one(session: SqliteSession) -> None:
+def test_only_a_newer_verdict_of_a_control_replaces_a_stored_one(session: StoreSession) -> None:
     """The revision number grows only then."""
     one, two = batches.target_number(session, "a"), batches.target_number(session, "b")
     batches.set_control(session, one, 1, 100, b"new")
@@ -78,7 +62,7 @@ def test_only_a_newer_verdict_of_a_control_replaces_a_stored_one(session: Sqlite
     assert batches.control_body(session, "b") == b"other"
 
 
-def test_evidence_under_a_known_digest_is_not_replaced(session: SqliteSession) -> None:
+def test_evidence_under_a_known_digest_is_not_replaced(session: StoreSession) -> None:
     """The first body stays."""
     batches.add_evidence(session, [(b"d", b"one")], 1)
     batches.add_evidence(session, [(b"d", b"two")], 2)

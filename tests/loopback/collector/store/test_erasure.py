@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from probe.collector.store import agents, batches, events, history
+from probe.collector.store import StoreSession, agents, batches, events, history
 from probe.collector.store.agents import AgentRow, TokenRow
 from probe.collector.store.erasure import ERASED, Erased, erase_agent
 from probe.collector.store.history import NewSpan, PresenceRun
-from probe.collector.store.sqlite.sqlite_file import connect, migrate
-from probe.collector.store.sqlite.sqlite_store import SqliteSession
+from tests.loopback.collector.store.engines import columns
 
 SHARED, OWN = "https://shared.example/", "https://own.example/"
 
 
 @pytest.fixture
-def session() -> Iterator[SqliteSession]:
+def session(session: StoreSession) -> StoreSession:
     """A database with two agents in two networks that both report one target; the first one reports another, too."""
-    connection = connect(Path(":memory:"))
-    migrate(connection, Path(":memory:"))
-    session = SqliteSession(connection)
     for number in (1, 2):
         agents.add_token(session, b"t%d" % number, TokenRow("vantage", "", 100, None), 1)
         agents.spend_token(session, b"t%d" % number, f"a{number}", 2)
@@ -33,11 +26,10 @@ def session() -> Iterator[SqliteSession]:
         batches.add_batch(session, (number, "e", 1), b"d", (1, 1, 0), (b"body", b"sig"))
         batches.advance(session, number, "e", 1, 1)
     report(session, 1, OWN, b"alone", 64501)
-    yield session
-    connection.close()
+    return session
 
 
-def report(session: SqliteSession, agent: int, target: str, evidence: bytes, asn: int) -> None:
+def report(session: StoreSession, agent: int, target: str, evidence: bytes, asn: int) -> None:
     """A span with evidence, a vote and a control's verdict."""
     number, network = batches.target_number(session, target), batches.network_number(session, asn, "RU")
     batches.add_evidence(session, [(evidence, b"json")], 1)
@@ -49,15 +41,14 @@ def report(session: SqliteSession, agent: int, target: str, evidence: bytes, asn
     batches.set_control(session, number, agent, agent, b"verdict")
 
 
-def erase(session: SqliteSession) -> Erased:
+def erase(session: StoreSession) -> Erased:
     first, _ = agents.agents(session)
     return erase_agent(session, first, 50)
 
 
-def test_no_table_has_a_row_of_the_agent_afterwards(session: SqliteSession) -> None:
+def test_no_table_has_a_row_of_the_agent_afterwards(session: StoreSession) -> None:
     """Also not one that a later version adds: each table with a column `agent` is looked into."""
-    tables = [row[0] for row in session.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    owned = [table for table in tables if any(row[1] == "agent" for row in session.rows(f"PRAGMA table_info({table})"))]
+    owned = [table for table, names in columns(session).items() if "agent" in names]
     assert {"span", "presence", "batch", "outbox_position", "membership", "control", "token"} <= set(owned)
 
     assert erase(session) == Erased(spans=2, batches=1, evidence=1)
@@ -68,7 +59,7 @@ def test_no_table_has_a_row_of_the_agent_afterwards(session: SqliteSession) -> N
     assert [one.id for one in agents.agents(session)] == ["a2"]
 
 
-def test_what_others_report_as_well_stays(session: SqliteSession) -> None:
+def test_what_others_report_as_well_stays(session: StoreSession) -> None:
     erase(session)
 
     assert session.rows("SELECT text, service FROM target") == [(SHARED, "Service2")]
@@ -76,7 +67,7 @@ def test_what_others_report_as_well_stays(session: SqliteSession) -> None:
     assert (batches.evidence(session, b"both"), batches.evidence(session, b"alone")) == (b"json", None)
 
 
-def test_evidence_that_no_span_refers_to_is_deleted(session: SqliteSession) -> None:
+def test_evidence_that_no_span_refers_to_is_deleted(session: StoreSession) -> None:
     """A status that was known already left its evidence without a span; nobody can tell whose it is."""
     batches.add_evidence(session, [(b"orphan", b"json")], 1)
 
@@ -85,7 +76,7 @@ def test_evidence_that_no_span_refers_to_is_deleted(session: SqliteSession) -> N
     assert batches.evidence(session, b"orphan") is None
 
 
-def test_services_that_somebody_still_measures_are_fused_again_with_the_reason(session: SqliteSession) -> None:
+def test_services_that_somebody_still_measures_are_fused_again_with_the_reason(session: StoreSession) -> None:
     """Those that nobody measures and that have no event lose their mark: it would name the target."""
     history.mark_dirty(session, "Service1", "RU", 1)
 
@@ -95,7 +86,7 @@ def test_services_that_somebody_still_measures_are_fused_again_with_the_reason(s
     assert [(one.service, one.cc, one.reason) for one in found] == [("Service2", "RU", ERASED)]
 
 
-def test_the_revision_of_the_control_never_goes_back(session: SqliteSession) -> None:
+def test_the_revision_of_the_control_never_goes_back(session: StoreSession) -> None:
     before = batches.control_revision(session)
 
     erase(session)

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from probe.collector.store import agents, batches, from_ms, history
+from probe.collector.store import StoreSession, agents, batches, from_ms, history
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.history import NewSpan, PresenceRun
-from probe.collector.store.sqlite.sqlite_file import connect, migrate
-from probe.collector.store.sqlite.sqlite_store import SqliteSession
 from probe.model.event import Network
 from probe.model.verdict import Cause, Status
+from tests.loopback.collector.store.engines import refused
 
 
 @pytest.fixture
-def session() -> Iterator[SqliteSession]:
+def session(session: StoreSession) -> StoreSession:
     """A database in memory with an agent, two targets and a network."""
-    connection = connect(Path(":memory:"))
-    migrate(connection, Path(":memory:"))
-    made = SqliteSession(connection)
+    made = session
     agents.add_agent(made, AgentRow(0, "a1", b"k" * 32, "vantage", "", 0, "", "active", "", 0, 0))
     batches.target_number(made, "t1")
     batches.target_number(made, "t2")
     batches.network_number(made, 64500, "RU")
-    yield made
-    connection.close()
+    return made
 
 
 def span(target: int, start: int, status: str = "reachable", causes: str = "") -> NewSpan:
@@ -44,10 +37,10 @@ def span(target: int, start: int, status: str = "reachable", causes: str = "") -
     )
 
 
-def test_a_target_has_one_open_span_at_an_agent(session: SqliteSession) -> None:
+def test_a_target_has_one_open_span_at_an_agent(session: StoreSession) -> None:
     """The database enforces it."""
     history.add_spans(session, [span(1, 10)])
-    with pytest.raises(Exception, match="UNIQUE"):
+    with refused(session):
         history.add_spans(session, [span(1, 20)])
     history.close_spans(session, [(20, 1, 1, 10)])
     history.add_spans(session, [span(1, 20, "blocked")])
@@ -58,7 +51,7 @@ def test_a_target_has_one_open_span_at_an_agent(session: SqliteSession) -> None:
     assert 2 not in history.open_spans_of(session, 1, [1, 2])
 
 
-def test_spans_are_read_back_as_they_were_stored(session: SqliteSession) -> None:
+def test_spans_are_read_back_as_they_were_stored(session: StoreSession) -> None:
     """As records of the model."""
     history.add_spans(session, [span(1, 10, "blocked", "tls.reset tls.sni")])
 
@@ -69,7 +62,7 @@ def test_spans_are_read_back_as_they_were_stored(session: SqliteSession) -> None
     assert (found.status, found.causes, found.evidence) == (Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI), "0102")
 
 
-def test_spans_of_a_service_are_those_of_its_targets(session: SqliteSession) -> None:
+def test_spans_of_a_service_are_those_of_its_targets(session: StoreSession) -> None:
     """In one country, of agents that are not revoked."""
     history.add_spans(session, [span(1, 10)])
     history.add_spans(session, [span(2, 10)])
@@ -83,7 +76,7 @@ def test_spans_of_a_service_are_those_of_its_targets(session: SqliteSession) -> 
     assert history.spans_of(session, "S", "RU") == history.open_spans(session) == []
 
 
-def test_spans_are_listed_newest_first_and_by_target(session: SqliteSession) -> None:
+def test_spans_are_listed_newest_first_and_by_target(session: StoreSession) -> None:
     """Spans that ended before the given moment are left out."""
     history.add_spans(session, [span(1, 10)])
     history.close_spans(session, [(20, 1, 1, 10)])
@@ -96,7 +89,7 @@ def test_spans_are_listed_newest_first_and_by_target(session: SqliteSession) -> 
     assert history.countries_of(session, 1) == ["RU"]
 
 
-def test_a_run_of_rounds_is_found_by_its_start_and_replaced(session: SqliteSession) -> None:
+def test_a_run_of_rounds_is_found_by_its_start_and_replaced(session: StoreSession) -> None:
     """The latest one that began at or before a moment is found."""
     run = PresenceRun(100, 200, 1, 60, "online", 3, 9)
     history.save_presence_run(session, 1, run)
