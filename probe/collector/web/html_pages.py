@@ -21,6 +21,7 @@ from probe.collector.web.board_view import BoardView, board_view
 from probe.collector.web.country_matrix import country_matrix
 from probe.collector.web.display_names import country_name, service_title
 from probe.collector.web.event_view import EventView, SupportingVerdict, event_view
+from probe.collector.web.standing_events import failing_summaries, standing_events
 from probe.collector.web.timeline import TimelineStrip, vantage_timeline
 from probe.collector.web.verdict_text import command_line, control_line, evidence_rows, location_line, printable
 from probe.model.verdict import Cause, Status
@@ -110,6 +111,8 @@ async def get_board(request: web.Request) -> web.Response:
         view=view,
         now=view.now,
         summary=board_summary(view),
+        standing=standing_events(view),
+        failing=failing_summaries(view.failing),
         present=sum(place.present for place in view.networks),
         matrix=country_matrix(view) if len(view.networks) > MAX_NETWORK_COLUMNS else None,
         legend=list(wording.STATUS),
