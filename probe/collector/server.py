@@ -124,6 +124,36 @@ def _empty_application(roles: frozenset[ProcessRole]) -> web.Application:
     return web.Application(middlewares=middlewares, client_max_size=MAX_COMPRESSED)
 
 
+def _routes() -> list[web.AbstractRouteDef]:
+    """The routes of agents, pages, data and operation."""
+    return [
+        web.post("/api/v1/enrol", agents_api.post_enrol),
+        web.post("/api/v1/batches", agents_api.post_batch),
+        web.post("/api/v1/forget", forget_api.post_forget),
+        web.get("/api/v1/control", agents_api.get_control),
+        web.get("/", html_pages.get_board),
+        web.get("/e/{id:[0-9a-f]{16}}", html_pages.get_event),
+        web.get("/s/{service:.+}", service_pages.get_service),
+        web.get("/badge/{service:.+}.svg", service_pages.get_badge),
+        web.get("/methods", reading_pages.get_methods),
+        web.get("/glossary", reading_pages.get_glossary),
+        web.get("/about", reading_pages.get_about),
+        web.get("/help", reading_pages.get_about),
+        web.get("/cc/{cc:[A-Za-z]{2}}", place_pages.get_country),
+        web.get("/as/{asn:(?:[Aa][Ss])?[0-9]{1,10}}", place_pages.get_network),
+        web.get("/feed.atom", feeds.get_feed),
+        web.get("/api/v1/board", api.get_board),
+        web.get("/api/v1/events", api.get_events),
+        web.get("/api/v1/events/{id}", api.get_event),
+        web.get("/api/v1/spans", api.get_spans),
+        web.get("/api/v1/evidence/{digest}", api.get_evidence),
+        web.static("/static", html_pages.STATIC),
+        web.get("/healthz", healthz),
+        web.get("/readyz", readyz),
+        web.get("/metrics", metrics),
+    ]
+
+
 def application(
     collector: Collector, checkpoint_file: Path | None = None, roles: frozenset[ProcessRole] = ALL_ROLES
 ) -> web.Application:
@@ -137,34 +167,7 @@ def application(
     app[html_pages.TEMPLATES] = html_pages.templates()
     app[log_api.OWN_LOG] = OwnLog(collector, checkpoint_file)
     app.add_routes(log_api.routes())
-    app.add_routes(
-        [
-            web.post("/api/v1/enrol", agents_api.post_enrol),
-            web.post("/api/v1/batches", agents_api.post_batch),
-            web.post("/api/v1/forget", forget_api.post_forget),
-            web.get("/api/v1/control", agents_api.get_control),
-            web.get("/", html_pages.get_board),
-            web.get("/e/{id:[0-9a-f]{16}}", html_pages.get_event),
-            web.get("/s/{service:.+}", service_pages.get_service),
-            web.get("/badge/{service:.+}.svg", service_pages.get_badge),
-            web.get("/methods", reading_pages.get_methods),
-            web.get("/glossary", reading_pages.get_glossary),
-            web.get("/about", reading_pages.get_about),
-            web.get("/help", reading_pages.get_about),
-            web.get("/cc/{cc:[A-Za-z]{2}}", place_pages.get_country),
-            web.get("/as/{asn:(?:[Aa][Ss])?[0-9]{1,10}}", place_pages.get_network),
-            web.get("/feed.atom", feeds.get_feed),
-            web.get("/api/v1/board", api.get_board),
-            web.get("/api/v1/events", api.get_events),
-            web.get("/api/v1/events/{id}", api.get_event),
-            web.get("/api/v1/spans", api.get_spans),
-            web.get("/api/v1/evidence/{digest}", api.get_evidence),
-            web.static("/static", html_pages.STATIC),
-            web.get("/healthz", healthz),
-            web.get("/readyz", readyz),
-            web.get("/metrics", metrics),
-        ]
-    )
+    app.add_routes(_routes())
     return app
 
 
