@@ -7,7 +7,7 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector forget" | "probe collector import" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe ooni" | "probe ooni read" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector forget" | "probe collector import" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe ooni" | "probe ooni read" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
         esac
     done
     case "$path" in
@@ -115,7 +115,36 @@ _probe() {
             ;;
         "probe collector")
             options="-h --help"
-            commands="forget import register revoke serve token"
+            commands="agents audit forget import register revoke serve token"
+            ;;
+        "probe collector agents")
+            options="-h --help"
+            commands="list revoke rotate show"
+            ;;
+        "probe collector agents list")
+            options="--db --json -h --help"
+            with_file="--db"
+            with_value="--db"
+            ;;
+        "probe collector agents revoke")
+            options="--db -h --help"
+            with_file="--db"
+            with_value="--db"
+            ;;
+        "probe collector agents rotate")
+            options="--db -h --help"
+            with_file="--db"
+            with_value="--db"
+            ;;
+        "probe collector agents show")
+            options="--db --json -h --help"
+            with_file="--db"
+            with_value="--db"
+            ;;
+        "probe collector audit")
+            options="--db --json --most -h --help"
+            with_file="--db"
+            with_value="--db --most"
             ;;
         "probe collector forget")
             options="--db -h --help"

@@ -12,6 +12,8 @@ from typing import IO
 import click
 
 from probe.cli import examples
+from probe.cli.collector_agents import agents_command, audit_command, revoke_agent
+from probe.cli.collector_database import CLOCK, DB, in_database, now_of
 from probe.cli.durations import parse_duration
 from probe.clock import Clock
 from probe.collector.connections.address_free_log import configure_collector_log
@@ -32,17 +34,6 @@ from probe.lists.register_diff import RegisterChange
 
 MAX_CHANGES_PER_FILE = 200_000
 """Changes in one file, so that memory stays bounded: about 100 MB."""
-DB = click.option(
-    "--db",
-    required=True,
-    type=click.Path(),
-    metavar="FILE|URL",
-    envvar="PROBE_COLLECTOR_DB",
-    help="The database: a file, which is created when it does not exist, or postgresql://host/name.",
-)
-CLOCK = click.option(
-    "--clock", default="", metavar="ORIGIN@RATE[@SINCE]", help="A laboratory's clock, like the variable PROBE_CLOCK."
-)
 
 
 @click.group(
@@ -54,6 +45,10 @@ CLOCK = click.option(
 )
 def command() -> None:
     """Run a collector: accept reports of agents, fuse them into events, publish them."""
+
+
+command.add_command(agents_command, "agents")
+command.add_command(audit_command)
 
 
 @command.command(epilog=examples("probe collector serve --db c.sqlite --origin https://collector.example"))
@@ -155,7 +150,7 @@ def token(db: str, sponsor: str, role: str, ttl: str, clock: str) -> None:
     now = Clock.parse(clock or os.environ.get("PROBE_CLOCK", "")).now()
 
     async def make() -> str:
-        store = open_store(db)
+        store = open_store(db, create=False)
         try:
             return await store.write(
                 lambda session: make_token(session, role=role, sponsor=sponsor[:120], now=now, ttl=lasts)
@@ -182,7 +177,7 @@ def import_(db: str, origin: str, clock: str, file: Path) -> int:
     chosen = Clock.parse(clock or os.environ.get("PROBE_CLOCK", ""))
 
     async def take() -> ImportResult:
-        store = open_store(db)
+        store = open_store(db, create=False)
         try:
             with click.open_file(str(file), "rb") as stream:
                 collector = Collector(store, chosen, origin, b"")
@@ -207,15 +202,8 @@ def import_(db: str, origin: str, clock: str, file: Path) -> int:
 @click.argument("agent")
 def revoke(db: str, agent: str) -> None:
     """Refuse this agent from now on; its reports no longer count."""
-
-    async def mark() -> bool:
-        store = open_store(db)
-        try:
-            return await store.write(lambda session: agents.revoke(session, agent))
-        finally:
-            await store.close()
-
-    if not asyncio.run(mark()):
+    moment = now_of()
+    if not in_database(db, lambda session: revoke_agent(session, agent, moment)):
         raise UsageError(f"no agent {agent!r} is enrolled", where=shown(db))
 
 
@@ -236,7 +224,7 @@ def forget(db: str, agent: str) -> None:
         return found is not None
 
     async def run() -> bool:
-        store = open_store(db)
+        store = open_store(db, create=False)
         try:
             known = await store.write(erase)
             await store.erase_remains()
@@ -276,7 +264,7 @@ def register(db: str, country: str, file: Path) -> None:
         raise ListError(f"cannot be read: {error.strerror}", where=name) from error
 
     async def keep() -> int:
-        store = open_store(db)
+        store = open_store(db, create=False)
         try:
             return await store.write(lambda session: kept_changes.store_changes(session, country, chosen))
         finally:

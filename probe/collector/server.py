@@ -26,7 +26,6 @@ from probe.collector.metrics import CONTENT_TYPE
 from probe.collector.own_control import signature_fields
 from probe.collector.roles import ALL_ROLES, ProcessRole, look_for_marks, role_middleware
 from probe.collector.state import STATE, Collector, vantage_secret
-from probe.collector.store import agents
 from probe.collector.store.database_url import open_store
 from probe.collector.web import api, feeds, html_pages, place_pages, reading_pages, service_pages
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
@@ -36,8 +35,6 @@ from probe.formats.batch import MAX_COMPRESSED
 LOG = logging.getLogger("probe.collector")
 DRAIN_SECONDS = 20.0
 """How long open requests may take to finish after SIGTERM."""
-READY_SECONDS = 5.0
-"""How long the database may take to answer `/readyz`."""
 SWITCH_SECONDS = 0.0005
 """How long a busy thread keeps the interpreter lock. SQLite releases the lock at every statement, and the writer thread
 then waits for the event loop: with Python's 5 ms this wait limited intake."""
@@ -64,6 +61,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         request.app[STATE].metrics.add("refusals_total", code=refusal.code)
         answer = refusal.response()
     except StorageError as error:
+        request.app[STATE].readiness.note_failure(error)
         answer = storage_unavailable(error).response()
     except web.HTTPException as error:
         if error.status < 400:
@@ -100,17 +98,10 @@ async def healthz(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """`/readyz`: the database can be read and written, and no essential background task fails."""
     collector = request.app[STATE]
-    try:
-        async with asyncio.timeout(READY_SECONDS):
-            await collector.store.write(lambda session: agents.secret(session, "vantage"))
-            await collector.store.read(lambda session: agents.secret(session, "vantage"))
-    except (StorageError, TimeoutError) as error:
-        raise ApiError(503, "unavailable", "the database does not answer", retry_after=5) from error
+    reason = await collector.readiness.unready()
     tasks = collector.supervisor.states()
-    failing = collector.supervisor.failing()
-    if failing:
-        text = f"a background task fails: {', '.join(failing)}"
-        raise ApiError(503, "task_failing", text, retry_after=5, tasks=tasks)
+    if reason is not None:
+        raise ApiError(503, reason.code, reason.message, retry_after=5, tasks=tasks)
     return json_response({"status": "ready", "tasks": tasks})
 
 

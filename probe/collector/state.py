@@ -17,6 +17,7 @@ from probe.collector.connections.request_limits import RequestLimits
 from probe.collector.intake.evidence import EvidenceSampler
 from probe.collector.intake.rate_limits import RateLimits
 from probe.collector.metrics import Metrics
+from probe.collector.readiness import Readiness
 from probe.collector.store import Store, StoreSession, agents
 from probe.collector.store.agents import AgentRow
 from probe.collector.supervision import Supervisor
@@ -48,6 +49,7 @@ class Collector:
         refusal_seconds: how long a refused enrolment waits for its answer; guessing and flooding cost time so.
         fusion_requested: set when there may be marked services; the fuser waits for it.
         sampler: decides which evidence is kept.
+        readiness: whether requests should come here.
         large_batches: taken while a large batch is verified and stored.
         has_remains: whether content that was erased may still be in the database's write-ahead log.
         real: real time, for caches and delays inside the process.
@@ -71,6 +73,7 @@ class Collector:
         self.has_remains = False
         self.real = Clock()
         self.supervisor = Supervisor(self.metrics, self.real)
+        self.readiness = Readiness(store, self.supervisor, self.real)
         self.metrics.register("writes_waiting", lambda: float(store.waiting()))
         self._agents: OrderedDict[str, tuple[float, AgentRow]] = OrderedDict()
 

@@ -14,8 +14,9 @@ from hashlib import sha256
 
 import msgspec
 
-from probe.collector.store import StoreSession, agents, to_ms
+from probe.collector.store import StoreSession, agents, audit, to_ms
 from probe.collector.store.agents import AgentRow, TokenRow
+from probe.collector.store.audit import AuditAct
 from probe.collector.web.responses import ApiError
 
 TOKEN_BYTES = 16
@@ -39,6 +40,7 @@ class EnrolmentRequest(msgspec.Struct, frozen=True, kw_only=True):
 def make_token(session: StoreSession, *, role: str, sponsor: str, now: datetime, ttl: timedelta) -> str:
     """A new token for one volunteer, as text. Only its digest is stored: it cannot be read again."""
     token = secrets.token_hex(TOKEN_BYTES)
+    audit.record(session, to_ms(now), AuditAct.TOKEN, note=f"{role}, sponsor {sponsor or 'none'}")
     agents.add_token(session, _digest(token), TokenRow(role, sponsor, to_ms(now + ttl), None), to_ms(now))
     return token
 
@@ -93,6 +95,7 @@ def enrol(session: StoreSession, enrolment: EnrolmentRequest, now: datetime) -> 
         session, AgentRow(0, agent, key, token.role, token.sponsor, enrolment.asn, country, "active", "", 0, moment)
     )
     agents.spend_token(session, digest, agent, moment)
+    audit.record(session, moment, AuditAct.ENROLLED, agent, f"{token.role}, sponsor {token.sponsor or 'none'}")
     return agent
 
 

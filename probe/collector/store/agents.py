@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from probe.collector.store import Row, StoreSession
+from probe.collector.store import Row, StoreSession, audit
+from probe.collector.store.audit import AuditAct
 
 ROLES = ("vantage", "control")
 """The roles of agents: a volunteer's vantage, or a control at an uncensored host."""
@@ -115,7 +116,10 @@ def touch(session: StoreSession, agent: AgentRow, now: int, skew: int) -> bool:
 
 
 def flag(session: StoreSession, no: int, word: str) -> None:
-    """Store the reason why an agent is flagged."""
+    """Store the reason why an agent is flagged; a new reason is written to the audit log."""
+    flagged = session.row("SELECT id, seen FROM agent WHERE no = ? AND flag <> ?", no, word)
+    if flagged is not None:
+        audit.record(session, flagged[1], AuditAct.FLAGGED, flagged[0], word)
     session.run("UPDATE agent SET flag = ? WHERE no = ?", word, no)
 
 
@@ -133,6 +137,14 @@ def secret(session: StoreSession, key: str) -> bytes | None:
 def store_secret(session: StoreSession, key: str, value: bytes) -> None:
     """Store a secret, unless there is one already."""
     session.run("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", key, value)
+
+
+def note_question(session: StoreSession, number: int) -> None:
+    """Write how often somebody asked whether the database can be written; it is what `/readyz` writes."""
+    session.run(
+        "INSERT INTO meta (key, value) VALUES ('ready', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        number.to_bytes(8, "big"),
+    )
 
 
 def _agent(row: Row | None) -> AgentRow | None:

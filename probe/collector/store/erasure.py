@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from probe.collector.store import Row, StoreSession, batches, history
+from probe.collector.store import Row, StoreSession, audit, batches, history
 from probe.collector.store.agents import AgentRow
 from probe.fuse.revision import ERASED
 
@@ -52,6 +52,7 @@ def erase_agent(session: StoreSession, agent: AgentRow, now: int) -> Erased:
     )
     session.run("DELETE FROM token WHERE agent = ?", agent.id)
     session.run("DELETE FROM agent WHERE no = ?", agent.no)
+    audit.forget(session, agent.id, now)
     _delete_unused(session, targets | votes | verdicts, networks)
     for service, country in places:
         _mark(session, service, country, now)

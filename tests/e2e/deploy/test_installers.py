@@ -71,6 +71,7 @@ def test_the_installed_program_works(
 
     probe = tmp_path / ".local" / "bin" / "probe"
     services = run(probe, "targets", "list", environ=environ, cwd=tmp_path)
+    (tmp_path / "c.sqlite").touch()
     token = run(probe, "collector", "token", "--db", "c.sqlite", "--sponsor", "a", environ=environ, cwd=tmp_path)
 
     assert run(probe, "--version", environ=environ, cwd=tmp_path).startswith("probe ")

@@ -31,15 +31,41 @@ def run(*words: str) -> str:
 
 
 def test_a_token_is_printed_once_and_nothing_else(tmp_path: Path) -> None:
-    """The database is created if it does not exist."""
+    """An empty file becomes a database."""
+    (tmp_path / "c.db").touch()
     printed = run("token", "--db", str(tmp_path / "c.db"), "--sponsor", "club", "--ttl", "7d")
 
     assert re.fullmatch(r"[0-9a-f]{32}\n", printed)
-    assert (tmp_path / "c.db").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("token",),
+        ("revoke", "x"),
+        ("forget", "x"),
+        ("agents", "list"),
+        ("agents", "show", "x"),
+        ("agents", "revoke", "x"),
+        ("agents", "rotate", "x"),
+        ("audit",),
+        ("import", "--origin", "http://c.test", "-"),
+        ("register", "-"),
+    ],
+    ids=" ".join,
+)
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A slip in its name is said; `serve` alone makes one."""
+    path = tmp_path / "typo.db"
+    with pytest.raises(StateError, match="there is no such database"):
+        run(*words, "--db", str(path))
+
+    assert not path.exists()
 
 
 def test_revoking_an_unknown_agent_is_an_error(tmp_path: Path) -> None:
     """A mistyped id is noticed."""
+    (tmp_path / "c.db").touch()
     with pytest.raises(UsageError, match="no agent 'x' is enrolled"):
         run("revoke", "--db", str(tmp_path / "c.db"), "x")
 
@@ -77,6 +103,7 @@ def kept(db: Path) -> list[tuple[str, str]]:
 def test_register_changes_given_twice_are_stored_once(tmp_path: Path) -> None:
     """Only changes of known services are stored, and none of single pages."""
     file, db = tmp_path / "d.jsonl", tmp_path / "c.db"
+    db.touch()
     file.write_bytes(diff("wechat.com", "weixin.qq.com") + diff("a.example", service="") + diff("b", pages_only=True))
 
     first = run("register", "--db", str(db), str(file))
@@ -90,6 +117,7 @@ def test_register_changes_given_twice_are_stored_once(tmp_path: Path) -> None:
 def test_nothing_of_a_file_with_a_bad_line_is_stored(tmp_path: Path) -> None:
     """The error names the line."""
     file, db = tmp_path / "d.jsonl", tmp_path / "c.db"
+    db.touch()
     file.write_bytes(diff("wechat.com") + b"{}\n")
 
     with pytest.raises(ListError, match=r"d\.jsonl:2: no change of a register"):
@@ -98,12 +126,13 @@ def test_nothing_of_a_file_with_a_bad_line_is_stored(tmp_path: Path) -> None:
         run("register", "--db", str(db), str(tmp_path / "absent"))
     with pytest.raises(UsageError, match="'russia' is no country"):
         run("register", "--db", str(db), "--country", "russia", str(file))
-    assert not db.exists()
+    assert not db.stat().st_size
 
 
 def test_a_byte_order_mark_before_the_changes_is_left_out(tmp_path: Path) -> None:
     """Windows' editors write one."""
     file = tmp_path / "d.jsonl"
+    (tmp_path / "c.db").touch()
     file.write_bytes(codecs.BOM_UTF8 + diff("wechat.com"))
     assert "1 changes; 1 new" in run("register", "--db", str(tmp_path / "c.db"), str(file))
     file.write_bytes(diff("wechat.com").decode().encode("utf-16"))
@@ -114,11 +143,12 @@ def test_a_byte_order_mark_before_the_changes_is_left_out(tmp_path: Path) -> Non
 def test_nothing_of_a_file_that_was_cut_is_stored(tmp_path: Path) -> None:
     """A change without its end, plain or compressed, ends the import. No changes at all are an ordinary result."""
     file, db = tmp_path / "d.jsonl", tmp_path / "c.db"
+    db.touch()
     for content in (diff("wechat.com", "b.wechat.com")[:-20], gzip.compress(diff("wechat.com"))[:-9]):
         file.write_bytes(content)
         with pytest.raises(ListError, match=r"d\.jsonl:\d: no change of a register"):
             run("register", "--db", str(db), str(file))
-    assert not db.exists()
+    assert not db.stat().st_size
     file.write_bytes(b"")
     assert "0 changes" in run("register", "--db", str(db), str(file))
 

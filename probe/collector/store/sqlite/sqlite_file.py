@@ -12,6 +12,7 @@ import sqlite3
 import stat
 from pathlib import Path
 
+from probe.clock import Clock
 from probe.collector.store.migrations import migrations_in, statements
 from probe.errors import StateError
 
@@ -24,6 +25,10 @@ APPLICATION_ID = 0x70726F62
 """`prob`: distinguishes a collector's database from other SQLite files."""
 BUSY_SECONDS = 5.0
 """How long a connection waits for a lock that another process holds."""
+CHECK_SECONDS = 5.0
+"""How long a start looks for damage: some gigabytes on an ordinary disk."""
+CHECK_STEPS = 100_000
+"""Steps of SQLite's machine between two looks at the clock."""
 MODE = 0o600
 """Of the file: the key behind the vantages' public names is in it."""
 
@@ -40,6 +45,7 @@ def open_file(path: Path, *, create: bool) -> sqlite3.Connection:
             os.close(os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), MODE))
         connection = connect(path)
         try:
+            check_soundness(connection, path)
             migrate(connection, path)
         except BaseException:
             connection.close()
@@ -56,6 +62,28 @@ def open_file(path: Path, *, create: bool) -> sqlite3.Connection:
     if not in_memory:
         _close_to_others(path)
     return connection
+
+
+def check_soundness(connection: sqlite3.Connection, path: Path) -> None:
+    """Look for damage, for at most `CHECK_SECONDS`: a large file is not read whole at every start.
+
+    Raises:
+        StateError: the file is damaged.
+    """
+    clock = Clock()
+    ends = clock.monotonic() + CHECK_SECONDS
+    connection.set_progress_handler(lambda: clock.monotonic() > ends, CHECK_STEPS)
+    try:
+        found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if "interrupt" not in str(error):
+            raise
+        found = "ok"
+    finally:
+        connection.set_progress_handler(None, CHECK_STEPS)
+    if found != "ok":
+        reason = " ".join(found.split())[:120]
+        raise StateError(f"is damaged ({reason})", where=str(path), mend="restore a backup")
 
 
 def _close_to_others(path: Path) -> None:

@@ -113,3 +113,20 @@ def test_counters_continue_where_an_older_version_s_numbers_ended(tmp_path: Path
 def test_each_migration_has_a_number_of_its_own() -> None:
     """Two of one number would both count as done once one of them is."""
     assert [number for number, _ in MIGRATIONS] == list(range(1, VERSION + 1))
+
+
+def test_a_damaged_database_is_refused_in_one_line(tmp_path: Path) -> None:
+    """The start looks for damage; the advice is a backup."""
+    path = tmp_path / "c.db"
+    asyncio.run(open_sqlite(path).close())
+    with sqlite3.connect(path) as connection:
+        connection.executemany("INSERT INTO network (asn, cc) VALUES (?, 'RU')", [(n,) for n in range(20_000)])
+    connection.close()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size - 5 * 4096)
+        file.write(b"\xa5" * 4096 * 3)
+
+    with pytest.raises(StateError, match=r"is damaged|malformed") as caught:
+        open_sqlite(path)
+    assert "\n" not in str(caught.value)
