@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -80,7 +79,7 @@ def _running(testbed: Testbed, list_file: Path, *words: str) -> Iterator[tuple[s
     try:
         yield process, output
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # a shell starts its background jobs deaf to SIGINT
         process.wait()
 
 
