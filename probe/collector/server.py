@@ -27,7 +27,7 @@ from probe.collector.own_control import signature_fields
 from probe.collector.roles import ALL_ROLES, ProcessRole, look_for_marks, role_middleware
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store.database_url import open_store
-from probe.collector.web import api, feeds, html_pages, place_pages, reading_pages, service_pages
+from probe.collector.web import api, feeds, html_pages, place_pages, reading_pages, service_pages, vantage_pages
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import SettingsError, StorageError
 from probe.formats.batch import MAX_COMPRESSED
@@ -132,6 +132,7 @@ def _routes() -> list[web.AbstractRouteDef]:
         web.get("/help", reading_pages.get_about),
         web.get("/cc/{cc:[A-Za-z]{2}}", place_pages.get_country),
         web.get("/as/{asn:(?:[Aa][Ss])?[0-9]{1,10}}", place_pages.get_network),
+        web.get("/v/{name:[a-z2-7]{8}}", vantage_pages.get_vantage),
         web.get("/feed.atom", feeds.get_feed),
         web.get("/api/v1/board", api.get_board),
         web.get("/api/v1/events", api.get_events),

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
+from probe.collector.state import public_name
 from probe.collector.web.html_pages import MAX_AGE_SECONDS, STATIC, service_path
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import Server
@@ -230,6 +231,7 @@ async def test_text_from_outside_is_escaped(server: Server, enrolled: Enrolled) 
     pages = {path for path, _, _ in await routes() if not path.startswith("/api/") and "/log/" not in path}
     pages -= NO_PAGES | {path for path in pages if path.endswith(".svg")}
     paths |= {"/cc/{cc}": "/cc/RU", "/as/{asn}": "/as/64500"}
+    paths["/v/{name}"] = f"/v/{public_name(server.collector.secret, agent.id, agent.network)}"
     paths |= {path: path for path in ("/methods", "/glossary", "/about", "/help")}
     assert set(paths) == pages, "give each page of server.application() a path here, so that its text is tested"
     for path in paths.values():
