@@ -30,8 +30,8 @@ from probe.model.verdict import Status
 from probe.settings import Settings
 from probe.traffic_account import TrafficRecord
 
-SPANS_PATH = "/api/v1/spans"
-"""Where a collector publishes what vantages reported."""
+VANTAGE_PATH = "/v/"
+"""Where a collector has the page of a vantage, by its public name."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,7 +271,7 @@ def _identity(folder: Path, notes: dict[str, Any]) -> VantageIdentity | None:
         return None
     told = notes.get("vantage")
     name = told.get(enrolment.origin, "") if isinstance(told, dict) else ""
-    page = f"{enrolment.origin}{SPANS_PATH}?vantage={quote(str(name))}" if name else ""
+    page = f"{enrolment.origin}{VANTAGE_PATH}{quote(str(name))}" if name else ""
     return VantageIdentity(
         agent=enrolment.agent,
         collector=enrolment.origin,

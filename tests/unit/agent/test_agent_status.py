@@ -106,7 +106,7 @@ def test_the_notes_of_the_state_become_fields(tmp_path: Path) -> None:
     assert found.queue.problem["text"] == "the collector is away"
     assert found.vantage is not None
     assert (found.vantage.agent, found.vantage.name, found.vantage.key) == ("a1", "abcd2345", False)
-    assert found.vantage.page == "https://c.example/api/v1/spans?vantage=abcd2345"
+    assert found.vantage.page == "https://c.example/v/abcd2345"
     (tmp_path / KEY_FILE).write_text("x")
     again = read_status(settings(tmp_path), tmp_path, NOW).vantage
     assert again is not None
