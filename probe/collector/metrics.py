@@ -27,6 +27,7 @@ HELP = {
     "connections_ended_total": "Connections that were refused or ended: source, full, evicted, slow_head, slow_reader.",
     "revisions_total": "Event revisions published, by kind.",
     "fusions_total": "Services fused in a country.",
+    "fusion_conflicts_total": "Results of fusion that were not stored, because another process published meanwhile.",
     "fusion_faults_total": "Services whose fusion failed by a fault of this program; the log has the reason.",
     "batch_seconds_sum": "Seconds spent on batches from the first byte to the acknowledgement.",
     "batch_seconds_count": "Batches timed.",

@@ -213,7 +213,7 @@ async def _publish_rest(collector: Collector, roles: frozenset[ProcessRole]) -> 
         # commit would publish the same revisions twice, so an empty write goes first.
         await collector.store.write(lambda _: None)
         if ProcessRole.FUSE in roles:
-            await fuse_some(collector)
+            await fuse_some(collector, by_force=True)
 
 
 async def _start_tasks(app: web.Application, roles: frozenset[ProcessRole], tasks: contextlib.AsyncExitStack) -> None:

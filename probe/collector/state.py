@@ -48,6 +48,7 @@ class Collector:
         strangers: limits of requests that name no enrolled agent.
         refusal_seconds: how long a refused enrolment waits for its answer; guessing and flooding cost time so.
         fusion_requested: set when there may be marked services; the fuser waits for it.
+        holder: names this process where work is leased.
         sampler: decides which evidence is kept.
         readiness: whether requests should come here.
         large_batches: taken while a large batch is verified and stored.
@@ -70,6 +71,7 @@ class Collector:
         self.strangers = RequestLimits(proxies or TrustedProxies(), clock.rate)
         self.refusal_seconds = REFUSAL_SECONDS
         self.fusion_requested = asyncio.Event()
+        self.holder = secrets.token_hex(8)
         self.has_remains = False
         self.real = Clock()
         self.supervisor = Supervisor(self.metrics, self.real)

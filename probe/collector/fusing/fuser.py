@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from probe.collector.fusing.claims import claimed_marks, publish_claimed
 from probe.collector.state import Collector
 from probe.collector.store import StoreSession, agents, batches, events, from_ms, history, to_ms
+from probe.collector.store.announcements import MARKS
 from probe.collector.store.events import DirtyMark
 from probe.errors import StorageError
 from probe.fuse.fusion import fuse
@@ -39,6 +41,7 @@ class Fuser:
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
+        collector.store.listen(MARKS, collector.fusion_requested.set)
         collector.fusion_requested.set()  # the first pass fuses what a stopped process left marked
 
     async def run_once(self) -> None:
@@ -99,19 +102,24 @@ class Upkeep:
             collector.metrics.set("events_open", sum(event.scope is scope for event in lasting), scope=scope)
 
 
-async def fuse_some(collector: Collector) -> bool:
-    """Fuse the services with the oldest marks and publish the result; whether there may be more."""
+async def fuse_some(collector: Collector, *, by_force: bool = False) -> bool:
+    """Fuse the services with the oldest marks and publish the result; whether there may be more.
+
+    With `by_force` also those that another process has taken, which then leaves them: a process that ended may have.
+    """
     now = collector.clock.now()
-    waiting = await collector.store.read(lambda session: events.dirty_marks(session, MAX_SERVICES))
+    waiting = await claimed_marks(collector, MAX_SERVICES, by_force=by_force)
     if waiting:
         lag = now - from_ms(min(each.since for each in waiting))
         collector.metrics.set("fusion_lag_seconds", max(0.0, lag.total_seconds()))
         tried = await collector.store.read(lambda session: [(each, _try(session, each, now)) for each in waiting])
-        done = [(each, found or []) for each, found in tried]
-        await collector.store.write(lambda session: _publish(session, done, to_ms(now)))
+        found_of = {each: found or [] for each, found in tried}
+        done = await publish_claimed(
+            collector, found_of, lambda session, mark: _publish(session, mark, found_of[mark], to_ms(now))
+        )
         collector.metrics.add("fusions_total", len(done))
         collector.metrics.add("fusion_faults_total", sum(found is None for _, found in tried))
-        for published in (item for _, found in done for item in found):
+        for published in (item for mark in done for item in found_of[mark]):
             collector.metrics.add("revisions_total", kind=published.kind)
     else:
         collector.metrics.set("fusion_lag_seconds", 0.0)
@@ -150,8 +158,7 @@ def _whole_ms(event: Event) -> Event:
     return msgspec.json.decode(msgspec.json.encode(event), type=Event)
 
 
-def _publish(session: StoreSession, done: list[tuple[DirtyMark, list[NewRevision]]], now: int) -> None:
-    for dirty, found in done:
-        for published in found:
-            events.publish(session, published, now, dirty.reason)
-        events.clear_dirty(session, dirty)
+def _publish(session: StoreSession, dirty: DirtyMark, found: list[NewRevision], now: int) -> None:
+    for published in found:
+        events.publish(session, published, now, dirty.reason)
+    events.clear_dirty(session, dirty)

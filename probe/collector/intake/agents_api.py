@@ -18,6 +18,7 @@ from probe.collector.intake.verify_batch import MAX_YEAR, MIN_YEAR, BatchRequest
 from probe.collector.state import STATE, Collector, public_name
 from probe.collector.store import batches, to_ms
 from probe.collector.store.agents import AgentRow
+from probe.collector.store.announcements import MARKS
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import StorageError
 from probe.formats.batch import MAX_COMPRESSED
@@ -181,6 +182,7 @@ async def check_and_store(collector: Collector, agent: AgentRow, unverified: Bat
             metrics.add(f"vantage_{part}_total", sum(getattr(report, part) for report in verified.batch.rounds))
         if verified.batch.changes or verified.batch.settled or verified.batch.services:
             collector.fusion_requested.set()
+            collector.store.announce(MARKS)
     return msgspec.structs.replace(outcome, network=network_of_batch(agent, verified.batch))
 
 

@@ -13,6 +13,7 @@ from probe.collector.intake.enrolment import KEY_BYTES
 from probe.collector.intake.verify_batch import signature_of
 from probe.collector.state import STATE, Collector
 from probe.collector.store import StoreSession, agents, erasure, to_ms
+from probe.collector.store.announcements import MARKS
 from probe.collector.store.erasure import Erased
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import RecordError, StorageError
@@ -70,5 +71,6 @@ async def erase_by_key(collector: Collector, key: bytes) -> Erased | None:
     collector.drop_agent(found[0])
     collector.metrics.add("erasures_total")
     collector.fusion_requested.set()
+    collector.store.announce(MARKS)
     collector.has_remains = not await collector.store.erase_remains()
     return found[1]

@@ -30,6 +30,8 @@ from probe.errors import StorageError
 
 WRITERS = 8
 """Connections that write; each commits alone, and PostgreSQL syncs its log once for commits that wait together."""
+ANNOUNCE_SECONDS = 0.1
+"""How long other processes wait for an announcement, so that they are told of many batches at once."""
 READERS = 4
 """Connections that query."""
 MAX_WAITING_WRITES = 4000
@@ -101,12 +103,12 @@ class PostgresStore:
         if topic in self._announced or self.closed:
             return
         self._announced.add(topic)
+        asyncio.get_running_loop().call_later(ANNOUNCE_SECONDS, self._tell_others, topic)
 
-        def tell(session: StoreSession) -> None:
-            self._announced.discard(topic)
-            self._listener.announce(session, topic)
-
-        self._jobs.put(_PoolWrite(tell))
+    def _tell_others(self, topic: str) -> None:
+        self._announced.discard(topic)
+        if not self.closed:
+            self._jobs.put(_PoolWrite(lambda session: self._listener.announce(session, topic)))
 
     def listen(self, topic: str, listener: Listener) -> Callable[[], None]:
         """Have a listener called in this event loop when something is announced; gives a function that ends this."""

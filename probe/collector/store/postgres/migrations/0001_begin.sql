@@ -266,3 +266,12 @@ CREATE TABLE audit (
     note TEXT COLLATE "C" NOT NULL
 );
 CREATE INDEX audit_agent ON audit (agent);
+
+-- Work that one process has taken for a time, so that no other does it meanwhile: kind of work and key -> who, until when.
+CREATE TABLE lease (
+    kind TEXT COLLATE "C" NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    holder TEXT COLLATE "C" NOT NULL,
+    until BIGINT NOT NULL,
+    PRIMARY KEY (kind, key)
+) WITH (fillfactor = 50);
