@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from probe.fuse.country import country_events
+from probe.fuse.country import MeasuredNetwork, country_events, measured_network
 from probe.fuse.interference_span import InterferenceSpan, interference_spans
 from probe.fuse.network_event import NetworkContext, NetworkEvent, network_events
 from probe.fuse.presence import PresenceIndex
+from probe.fuse.standing import Standings, standing_of
 from probe.model.event import Event, Network, Presence, Span
 
-_NO_SPONSORS: Mapping[str, str] = {}
+_NO_STANDINGS: Standings = {}
 
 
 def fuse(
@@ -20,7 +21,7 @@ def fuse(
     presences: Iterable[Presence],
     now: datetime,
     services: Mapping[str, str],
-    sponsors: Mapping[str, str] = _NO_SPONSORS,
+    standings: Standings = _NO_STANDINGS,
 ) -> list[Event]:
     """The events of networks and of countries, each as revision 1, ordered by service, onset and id.
 
@@ -29,20 +30,21 @@ def fuse(
         presences: runs of rounds in which a vantage was online, in any order.
         now: the moment for which events are computed.
         services: target -> the service it belongs to; a target that is missing stands for itself.
-        sponsors: agent -> its sponsor; an agent that is missing has none.
+        standings: agent -> its standing. What an agent without a vote reports changes nothing.
     """
     presence = PresenceIndex(presences)
     by_service: dict[str, list[Span]] = defaultdict(list)
     for span in spans:
-        by_service[services.get(span.target, span.target)].append(span)
+        if standing_of(span.agent, standings).votes(span.network, now):
+            by_service[services.get(span.target, span.target)].append(span)
     events = [
-        event for service, its in by_service.items() for event in _of_service(service, its, presence, now, sponsors)
+        event for service, its in by_service.items() for event in _of_service(service, its, presence, now, standings)
     ]
     return sorted(events, key=lambda event: (event.service, event.onset, event.id))
 
 
 def _of_service(
-    service: str, spans: list[Span], presence: PresenceIndex, now: datetime, sponsors: Mapping[str, str]
+    service: str, spans: list[Span], presence: PresenceIndex, now: datetime, standings: Standings
 ) -> list[Event]:
     by_network: dict[Network, list[Span]] = defaultdict(list)
     for span in spans:
@@ -52,11 +54,12 @@ def _of_service(
         interference[each.network].append(each)
     by_country: dict[str, list[NetworkEvent]] = defaultdict(list)
     for network, found in interference.items():
-        context = NetworkContext(spans=tuple(by_network[network]), presence=presence, sponsors=sponsors, now=now)
+        context = NetworkContext(spans=tuple(by_network[network]), presence=presence, standings=standings, now=now)
         by_country[network.country] += network_events(service, network, found, context)
-    first_measured = {network: min(span.start for span in its) for network, its in by_network.items()}
-    events = [found.event for its in by_country.values() for found in its]
-    for country, its in by_country.items():
-        measured_since = {network: since for network, since in first_measured.items() if network.country == country}
-        events += country_events(service, country, its, measured_since, sponsors)
+    measured: dict[str, dict[Network, MeasuredNetwork]] = defaultdict(dict)
+    for network, its in by_network.items():
+        measured[network.country][network] = measured_network(its, standings)
+    events = [found.event for found_here in by_country.values() for found in found_here]
+    for country, found_here in by_country.items():
+        events += country_events(service, country, found_here, measured[country], standings)
     return events

@@ -1,15 +1,18 @@
-"""Events of one service in one network, made of the interference spans of its vantages.
+"""Events of one service in one network, made of the claims of its vantages.
 
-An event opens with the first interference span, takes in every span that overlaps or touches it, and lifts when the
-last of them ends. A vantage that falls silent has not ended its span: silence neither lifts an event nor opens one.
-An event means interference with at least one target of the service, and lists which. Whether the service as a whole is
-blocked is decided by `probe.fuse.service`.
+An event opens with the first claim and takes in every claim that overlaps or touches it, or that begins before the
+interference is known to have ended (`probe.fuse.lift`). A vantage that falls silent has not ended it: silence neither
+lifts an event nor opens one. An event means interference with at least one target of the service, and lists which.
+Whether the service as a whole is blocked is decided by `probe.fuse.service`.
+
+An event is confirmed by vantages of two sponsors that have a vote. It is disputed where those that are present and
+reach its targets weigh half as much as those that do not, or more: then a third of the network contradicts it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from statistics import median_low
@@ -17,8 +20,11 @@ from typing import TypeVar
 
 import msgspec
 
+from probe.fuse.claim import Claim, claims
 from probe.fuse.interference_span import InterferenceSpan
+from probe.fuse.lift import ReachIndex
 from probe.fuse.presence import PresenceIndex
+from probe.fuse.standing import MIN_SPONSORS, Standings, sponsor_weights, standing_of, total_weight
 from probe.model.event import Confidence, Event, Network, Scope, Span
 from probe.model.verdict import Cause, Status
 
@@ -42,15 +48,15 @@ class NetworkContext(msgspec.Struct, frozen=True, kw_only=True):
     """The other facts about a service in a network that its events need.
 
     Attributes:
-        spans: all spans of the service in the network, the reachable ones among them.
+        spans: all spans of the service in the network, the reachable ones among them, of vantages that have a vote.
         presence: when the vantages were present.
-        sponsors: agent -> its sponsor; the agents of one sponsor are one source.
+        standings: of the vantages.
         now: the moment for which events are computed.
     """
 
     spans: tuple[Span, ...]
     presence: PresenceIndex
-    sponsors: Mapping[str, str]
+    standings: Standings
     now: datetime
 
 
@@ -58,9 +64,28 @@ def network_events(
     service: str, network: Network, found: Iterable[InterferenceSpan], context: NetworkContext
 ) -> list[NetworkEvent]:
     """The events of one service in one network, in order of time."""
-    ordered = sorted(found, key=lambda span: (span.start, span.agent, span.target))
-    groups = overlapping(ordered, lambda span: (span.start, span.stop))
-    return [_network_event(service, network, tuple(spans), context) for spans in groups]
+    reach = ReachIndex(context.spans, context.presence, context.standings, context.now)
+    groups = _groups(claims(found, context.presence, context.now), reach)
+    return [_network_event(service, network, tuple(its), lifted, context) for its, lifted in groups]
+
+
+def _groups(ordered: list[Claim], reach: ReachIndex) -> Iterator[tuple[list[Claim], datetime | None]]:
+    """The claims of each event, and when it lifted; None while it lasts."""
+    group: list[Claim] = []
+    until: datetime | None = None
+    for claim in ordered:
+        if group and until is not None and claim.start > until:
+            lifted = reach.lifted(group)
+            if lifted is not None and claim.start > lifted:
+                yield group, lifted
+                group = []
+        if not group:
+            until = claim.stop
+        elif until is not None:
+            until = None if claim.stop is None else max(until, claim.stop)
+        group.append(claim)
+    if group:
+        yield group, reach.lifted(group)
 
 
 class Onset(msgspec.Struct, frozen=True, order=True):
@@ -83,12 +108,13 @@ def onset_of(estimates: Collection[Onset]) -> Onset:
     return first if first.before_watch or not seen else Onset(median_low(each.moment for each in seen))
 
 
-def _starts(spans: Iterable[InterferenceSpan]) -> Collection[Onset]:
-    """The first onset of each vantage."""
+def _starts(its: Iterable[Claim], standings: Standings) -> Collection[Onset]:
+    """The first onset of each sponsor's vantages, so that a sponsor with many vantages does not date the event."""
     found: dict[str, Onset] = {}
-    for span in spans:
-        start = Onset(span.start, span.before_watch)
-        found[span.agent] = min(start, found.get(span.agent, start))
+    for claim in its:
+        sponsor = standing_of(claim.span.agent, standings).sponsor
+        start = Onset(claim.start, claim.before_watch)
+        found[sponsor] = min(start, found.get(sponsor, start))
     return found.values()
 
 
@@ -103,11 +129,6 @@ def event_id(service: str, scope: Scope, place: str, first: str) -> str:
             earlier; the id stays.
     """
     return sha256(f"{service}\0{scope}\0{place}\0{first}".encode()).hexdigest()[:16]
-
-
-def count_sources(agents: Iterable[str], sponsors: Mapping[str, str]) -> int:
-    """The number of independent sources: agents of one sponsor count once, an agent without a sponsor counts as one."""
-    return len({("sponsor", sponsors[agent]) if sponsors.get(agent) else ("agent", agent) for agent in agents})
 
 
 def rank_causes(reports: Iterable[tuple[Cause, ...]]) -> tuple[Cause, ...]:
@@ -142,13 +163,13 @@ def overlapping(items: Iterable[Item], interval: Callable[[Item], Interval]) -> 
 
 
 def _network_event(
-    service: str, network: Network, spans: tuple[InterferenceSpan, ...], context: NetworkContext
+    service: str, network: Network, its: tuple[Claim, ...], lifted: datetime | None, context: NetworkContext
 ) -> NetworkEvent:
-    stops = [span.stop for span in spans if span.stop is not None]
-    lifted = max(stops) if len(stops) == len(spans) else None
-    began = onset_of(_starts(spans))
-    first = min(spans, key=lambda span: (span.known, span.start, span.agent, span.target))
-    last = [span for span in spans if span.stop == lifted]
+    spans = tuple(dict.fromkeys(claim.span for claim in its))
+    began = onset_of(_starts(its, context.standings))
+    first = min(its, key=lambda claim: (claim.known, claim.start, claim.span.agent, claim.span.target))
+    until = None if any(claim.stop is None for claim in its) else max(claim.stop for claim in its if claim.stop)
+    last = [claim.span for claim in its if claim.stop == until]
     event = Event(
         id=event_id(service, Scope.NETWORK, f"AS{network.asn} {network.country}", first.start.isoformat()),
         revision=1,
@@ -157,7 +178,7 @@ def _network_event(
         network=network,
         status=Status.BLOCKED if any(span.status is Status.BLOCKED for span in last) else Status.THROTTLED,
         causes=rank_causes(span.causes for span in spans),
-        confidence=_confidence(spans, lifted, context),
+        confidence=_confidence(its, lifted, context),
         onset=began.moment,
         known=first.known,
         lifted=lifted,
@@ -169,23 +190,31 @@ def _network_event(
     return NetworkEvent(event=event, spans=spans)
 
 
-def _confidence(
-    interference: tuple[InterferenceSpan, ...], lifted: datetime | None, context: NetworkContext
-) -> Confidence:
+def _confidence(its: tuple[Claim, ...], lifted: datetime | None, context: NetworkContext) -> Confidence:
     """Whether other vantages of the network confirm or dispute the event, at its end or now."""
-    moment = context.now if lifted is None else lifted
-    affected = {span.agent for span in interference if span.stop == lifted}
-    targets = {span.target for span in interference}
-    start = min(span.start for span in interference)
+    members = {claim.span.agent for claim in its}
+    present = {claim.span.agent for claim in its if claim.stop is None} or members
+    denying = _denying(its, members if lifted is not None else present, lifted or context.now, context)
+    standings = context.standings
+    if denying and 2 * total_weight(denying, standings) >= total_weight(present, standings):
+        return Confidence.DISPUTED
+    if len(sponsor_weights(members, standings)) >= MIN_SPONSORS:
+        return Confidence.CONFIRMED
+    return Confidence.ONE_SOURCE
+
+
+def _denying(its: tuple[Claim, ...], claiming: Collection[str], moment: datetime, context: NetworkContext) -> set[str]:
+    """The vantages that reach a target of the event at a moment, are present, and have had time to notice."""
+    targets = {claim.span.target for claim in its}
+    start = min(claim.start for claim in its)
+    found: set[str] = set()
     for span in context.spans:
-        if span.status is not Status.REACHABLE or span.agent in affected or span.target not in targets:
+        if span.status is not Status.REACHABLE or span.agent in claiming or span.target not in targets:
             continue
-        if span.start > moment or (span.stop is not None and span.stop < moment):
+        if span.agent in found or span.start > moment or (span.stop is not None and span.stop < moment):
             continue
         if context.presence.present(span.agent, span.network, moment) and context.presence.watched(
             span.agent, span.network, max(start, span.start), moment
         ):
-            return Confidence.DISPUTED
-    if count_sources({span.agent for span in interference}, context.sponsors) > 1:
-        return Confidence.CONFIRMED
-    return Confidence.ONE_SOURCE
+            found.add(span.agent)
+    return found

@@ -20,6 +20,7 @@ from probe.collector.store import Store, StoreSession, history, to_ms
 from probe.collector.store.database_url import open_store
 from probe.formats.batch import Batch
 from probe.model.verdict import Cause, Status
+from tests.loopback.collector.proofs import proof
 from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds
 
 TARGET = "https://a.example/"
@@ -86,7 +87,9 @@ class BatchLoad:
         """A round, and a change: odd batches report a block, even ones its end."""
         at = self.time(agent.seq + 1)
         after, before = (Status.REACHABLE, Status.BLOCKED) if agent.seq % 2 else (Status.BLOCKED, Status.REACHABLE)
-        verdict = blocked_verdict(TARGET, "a.example", at, title=f"{agent.id} {agent.seq}")
+        title = f"{agent.id} {agent.seq}"
+        shown = blocked_verdict(TARGET, "a.example", at, title=title)
+        verdict = shown if after is Status.BLOCKED else proof(TARGET, after, at, title)
         flip = change(TARGET, after, at, Cause.TCP_RESET, before=before, verdict=verdict)
         return agent.batch(sent=at, rounds=rounds(at, 1), changes=(flip,))
 

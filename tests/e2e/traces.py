@@ -25,9 +25,10 @@ import msgspec
 from probe.formats.batch import MAX_CHANGES, ReportedChange, ReportedStatus, RoundReport
 from probe.judge.vantage import conclude
 from probe.model.failure import Failure
-from probe.model.transition import Transition
+from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import AnchorKind, AnchorLook, Cause, Status, Vantage
 from tests.e2e.processes import command, environment, probe
+from tests.loopback.collector.proofs import proof
 from tests.loopback.collector.vantages import FakeAgent
 
 STRAY = 0.01
@@ -167,8 +168,12 @@ class Reporter:
         self._agent.url = url
         first = not self._agent.id
         if first:
-            token = await asyncio.to_thread(probe, "collector", "token", "--db", str(db), PROBE_CLOCK=laboratory(now))
+            words = ("collector", "token", "--db", str(db), "--sponsor", f"volunteers of AS{self._agent.network.asn}")
+            token = await asyncio.to_thread(probe, *words, PROBE_CLOCK=laboratory(now))
             assert (await self._agent.enrol(http, token.stdout.decode().strip()))["status"] == 200
+            with closing(sqlite3.connect(db)) as connection, connection:  # it has measured since the trace begins
+                since = int(self._watch.since.timestamp() * 1000)
+                connection.execute("UPDATE agent SET created = ? WHERE id = ?", (since, self._agent.id))
         for part in self._parts(now, first=first):
             batch = self._agent.batch(sent=now, interval=self._watch.every.total_seconds(), **part)
             status, answer = await self._agent.post(http, batch)
@@ -186,10 +191,17 @@ class Reporter:
         self._rounds = self._rounds[len(due) :]
         size = len(services)
         yield {"rounds": tuple(RoundReport(start=at, seconds=45.0, targets=size, measured=size) for at in due)}
-        found = [ReportedChange(transition=transition) for transition in self._left if transition.time < now]
+        found = [_with_evidence(transition) for transition in self._left if transition.time < now]
         self._left = self._left[len(found) :]
         for start in range(0, len(found), MAX_CHANGES):
             yield {"changes": tuple(found[start : start + MAX_CHANGES])}
+
+
+def _with_evidence(transition: Transition) -> ReportedChange:
+    verdict = None
+    if transition.target != VANTAGE:
+        verdict = proof(transition.target, Status(transition.after), transition.time)
+    return ReportedChange(transition=transition, verdict=verdict)
 
 
 async def fused_json(http: aiohttp.ClientSession, url: str, db: Path, path: str) -> Any:

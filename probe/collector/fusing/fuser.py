@@ -16,6 +16,7 @@ from probe.collector.state import Collector
 from probe.collector.store import StoreSession, agents, batches, events, from_ms, history, to_ms
 from probe.collector.store.announcements import MARKS
 from probe.collector.store.events import DirtyMark
+from probe.collector.store.standings import standings
 from probe.errors import StorageError
 from probe.fuse.fusion import fuse
 from probe.fuse.revision import NewRevision, revise
@@ -148,8 +149,7 @@ def _revisions(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[N
         return []
     spans = history.spans_of(session, dirty.service, dirty.cc)
     services = {span.target: dirty.service for span in spans}
-    sponsors = {agent.id: agent.sponsor for agent in agents.agents(session)}
-    after = fuse(spans, history.presences_of(session, dirty.cc), now, services, sponsors)
+    after = fuse(spans, history.presences_of(session, dirty.cc), now, services, standings(session))
     return revise(before, [_whole_ms(event) for event in after], numbers)
 
 

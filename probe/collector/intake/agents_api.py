@@ -12,9 +12,11 @@ import msgspec
 from aiohttp import web
 
 from probe.collector.connections.request_limits import mark_known
-from probe.collector.intake.apply_batch import BatchOutcome, BatchResult, apply_batch, network_of_batch
+from probe.collector.intake.apply_batch import BatchOutcome, BatchResult, VerifiedBatch, apply_batch, network_of_batch
 from probe.collector.intake.enrolment import EnrolmentRequest, check_form, enrol, is_token
 from probe.collector.intake.verify_batch import MAX_YEAR, MIN_YEAR, BatchRequest, signature_of, verify_batch
+from probe.collector.intake.vote_notes import vote_notes
+from probe.collector.intake.votes import votes_of
 from probe.collector.state import STATE, Collector, public_name
 from probe.collector.store import batches, to_ms
 from probe.collector.store.agents import AgentRow
@@ -108,6 +110,7 @@ async def _store_batch(
     answer: dict[str, object] = {"acked": acknowledged(outcome), "clock": collector.clock.now()}
     if agent.role == "vantage":
         answer["vantage"] = public_name(collector.secret, agent.id, outcome.network)
+        answer |= vote_notes(agent, outcome, collector.clock.now())
     return json_response(answer)
 
 
@@ -166,9 +169,11 @@ async def check_and_store(collector: Collector, agent: AgentRow, unverified: Bat
         if len(unverified.raw) > MAX_INLINE_BYTES:
             async with collector.large_batches:
                 verified = await asyncio.to_thread(verify_batch, agent, unverified, collector.origin, collector.sampler)
+                verified = await _with_votes(collector, agent, verified)
                 outcome = await collector.store.write(lambda session: apply_batch(session, agent, verified), large=True)
         else:
             verified = verify_batch(agent, unverified, collector.origin, collector.sampler)
+            verified = await _with_votes(collector, agent, verified)
             outcome = await collector.store.write(lambda session: apply_batch(session, agent, verified))
     except StorageError as error:
         raise storage_unavailable(error) from error
@@ -184,6 +189,15 @@ async def check_and_store(collector: Collector, agent: AgentRow, unverified: Bat
             collector.fusion_requested.set()
             collector.store.announce(MARKS)
     return msgspec.structs.replace(outcome, network=network_of_batch(agent, verified.batch))
+
+
+async def _with_votes(collector: Collector, agent: AgentRow, verified: VerifiedBatch) -> VerifiedBatch:
+    """The batch with the votes of its reports; evidence is judged on another thread."""
+    batch = verified.batch
+    if agent.role != "vantage" or not (batch.changes or batch.settled):
+        return verified
+    votes = await asyncio.to_thread(votes_of, batch, verified.evidence, agent.sponsor, collector.sampler)
+    return msgspec.structs.replace(verified, votes=votes)
 
 
 def acknowledged(outcome: BatchOutcome) -> int:

@@ -12,23 +12,22 @@ from enum import StrEnum
 import msgspec
 
 from probe.collector.intake.evidence import Packed
+from probe.collector.intake.report_times import Dated, ReportBounds, clock_offset, is_kept_time
 from probe.collector.intake.span_writer import Beginning, SpanKey, SpanWriter
+from probe.collector.intake.votes import Vote, Votes
 from probe.collector.store import StoreSession, agents, batches, failing, history, to_ms
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.failing import FailingRow
 from probe.collector.store.history import PresenceRun
 from probe.formats.batch import Batch, ReportedChange, ReportedStatus, RoundReport
 from probe.fuse.presence import MISSED_INTERVALS
+from probe.fuse.service import INTERFERENCE
 from probe.model.event import Network
 from probe.model.transition import VANTAGE
 from probe.model.verdict import Status
 
-CLOCK_TOLERANCE = timedelta(seconds=120)
-"""A smaller clock offset is not corrected: detection looks at whole rounds, so a minute or two changes nothing."""
-MAX_FUTURE = timedelta(minutes=5)
-"""A time further ahead than this, after correction, is ignored."""
-MAX_AGE = timedelta(days=30)
-"""A time older than this is acknowledged and ignored: agents keep their outbox for less."""
+CONTRADICTS = "evidence that is judged otherwise"
+"""The flag of an agent whose verdicts contradict the evidence beside them."""
 
 
 class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +39,7 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
         evidence: the packed verdicts of the changes, in their order; None where a change has none.
         settled_evidence: the same of the settled statuses.
         control: the compressed verdicts of a control, in their order; None where one is too large to store.
+        votes: of its changes and settled statuses; where there are none, each has a vote.
         digest: SHA-256 of the signed body.
         raw: the body as received, compressed.
         posted: the agent's clock at the request; None when it did not say.
@@ -57,6 +57,7 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
     posted: datetime | None
     received: datetime
     rate: float = 1.0
+    votes: Votes = Votes()
 
 
 class BatchResult(StrEnum):
@@ -80,8 +81,9 @@ class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
         seq: the number that is acknowledged; for a gap the number that is expected.
         rounds: how many rounds were stored.
         changes: how many changes were stored.
-        ignored: rounds, changes, statuses and verdicts that were not stored: too old, in the future or too large.
+        ignored: rounds and verdicts that were not stored: too old, in the future or too large.
         network: that the batch counts for.
+        without_vote: reason -> how many changes and statuses change no event.
     """
 
     answer: BatchResult
@@ -90,6 +92,7 @@ class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
     changes: int = 0
     ignored: int = 0
     network: Network = Network()
+    without_vote: dict[str, int] = {}
 
 
 def network_of_batch(agent: AgentRow, batch: Batch) -> Network:
@@ -117,6 +120,8 @@ def apply_batch(session: StoreSession, agent: AgentRow, verified: VerifiedBatch)
         return BatchOutcome(answer=BatchResult.GAP, seq=acked + 1)
     if acked and batches.newer_epoch(session, agent.no, batch.epoch):
         agents.flag(session, agent.no, "two outboxes at once")
+    if not agent.asn or not agent.cc:
+        agents.adopt_network(session, agent.no, batch.network.asn, batch.network.country)
     raw = (verified.raw, verified.signature) if batch.changes or batch.settled else (None, None)
     key = (agent.no, batch.epoch, batch.seq)
     batches.add_batch(session, key, verified.digest, (now, to_ms(batch.sent), offset_ms), raw)
@@ -140,6 +145,9 @@ class _BatchWriter:
         self._country = network.country
         self._network = batches.network_number(session, network.asn, network.country)
         self._ignored = 0
+        before = history.presence_run_at(session, agent.no, self._now)
+        last = 0 if before is None else before.stop
+        self._bounds = ReportBounds(enrolled=agent.created, last=last, received=self._now)
 
     def write(self) -> BatchOutcome:
         """Write a batch; the numbers of stored and ignored items."""
@@ -154,16 +162,24 @@ class _BatchWriter:
             if rounds:
                 self._store_failing()
         return BatchOutcome(
-            answer=BatchResult.STORED, seq=self._batch.seq, rounds=len(rounds), changes=changes, ignored=self._ignored
+            answer=BatchResult.STORED,
+            seq=self._batch.seq,
+            rounds=len(rounds),
+            changes=changes,
+            ignored=self._ignored,
+            without_vote=self._verified.votes.reasons(),
         )
 
     def _time(self, moment: datetime) -> int | None:
         """The corrected time; None, and counted as ignored, when it is too old or in the future."""
+        corrected = self._corrected(moment)
+        self._ignored += corrected is None
+        return corrected
+
+    def _corrected(self, moment: datetime) -> int | None:
+        """The corrected time; None when it is too old or in the future."""
         corrected = moment + self._offset
-        if is_kept_time(corrected, self._received, self._rate):
-            return to_ms(corrected)
-        self._ignored += 1
-        return None
+        return to_ms(corrected) if is_kept_time(corrected, self._received, self._rate) else None
 
     def _extend_presence(self, rounds: list[tuple[int, RoundReport]]) -> None:
         """Extend the agent's presence: one row for each unbroken run of rounds."""
@@ -194,14 +210,21 @@ class _BatchWriter:
 
     def _store_statuses(self) -> int:
         """Store the settled statuses, the changes and the votes on services; how many changes were stored."""
-        settled = list(zip(self._batch.settled, self._verified.settled_evidence, strict=True))
-        changed = [
-            each
-            for each in zip(self._batch.changes, self._verified.evidence, strict=True)
-            if each[0].transition.target != VANTAGE  # the states of the rounds carry it
+        verified = self._verified
+        votes = verified.votes.settled or (Vote(),) * len(self._batch.settled)
+        begun = [
+            self._settled(item, evidence, vote.no_vote)
+            for item, evidence, vote in zip(self._batch.settled, verified.settled_evidence, votes, strict=True)
         ]
-        begun = [self._settled(item, evidence) for item, evidence in settled]
-        begun += [self._changed(item, evidence) for item, evidence in changed]
+        votes = verified.votes.changes or (Vote(),) * len(self._batch.changes)
+        changed = [
+            self._changed(item, evidence, vote.no_vote)
+            for item, evidence, vote in zip(self._batch.changes, verified.evidence, votes, strict=True)
+            if item.transition.target != VANTAGE  # the states of the rounds carry it
+        ]
+        begun += changed
+        if verified.votes.contradicting:
+            agents.flag(self._session, self._agent.no, CONTRADICTS)
         stored = [each for each in begun if each is not None]
         texts = {each.target for each in stored} | self._batch.services.keys()
         before = batches.target_rows(self._session, texts)
@@ -217,7 +240,7 @@ class _BatchWriter:
                 history.mark_dirty(self._session, before[text].service, country, self._now)
                 history.mark_dirty(self._session, after[text].service, country, self._now)
         writer.mark()
-        return sum(each is not None for each in begun[len(settled) :])
+        return len(changed)
 
     def _store_failing(self) -> None:
         """Store what fails without a settled status after these rounds; a time that cannot be is left out."""
@@ -229,7 +252,7 @@ class _BatchWriter:
         ]
         failing.replace_failing(self._session, self._agent.no, self._network, rows)
 
-    def _settled(self, settled: ReportedStatus, evidence: Packed | None) -> Beginning | None:
+    def _settled(self, settled: ReportedStatus, evidence: Packed | None, no_vote: str) -> Beginning | None:
         """A status without a change that led to it: it opens a span, or corrects the open one.
 
         One that stood before the agent looked is known since the batch was made.
@@ -237,31 +260,35 @@ class _BatchWriter:
         start = to_ms(settled.since + self._offset)
         if start > self._now and self._time(settled.since) is None:
             return None
+        stood = self._bounds.stood(start, start) if settled.status in INTERFERENCE else Dated(start, start)
+        before_watch = settled.before_watch or stood.before_watch
         reported = to_ms(self._batch.sent + self._offset)
         return Beginning(
             target=settled.target,
-            start=start,
-            known=max(start, reported) if settled.before_watch else start,
+            start=stood.start,
+            known=max(stood.start, reported) if before_watch else stood.start,
             status=settled.status,
             causes=settled.causes,
             evidence=evidence,
-            before_watch=settled.before_watch,
+            before_watch=before_watch,
             reported=reported,
+            no_vote=no_vote,
         )
 
-    def _changed(self, change: ReportedChange, evidence: Packed | None) -> Beginning | None:
-        """A transition: it ends the open span where the next one begins; None when it is not stored."""
+    def _changed(self, change: ReportedChange, evidence: Packed | None, no_vote: str) -> Beginning:
+        """A transition: it ends the open span where the next one begins."""
         transition = change.transition
-        onset, known = self._time(transition.onset), self._time(transition.time)
-        if known is None:
-            return None
+        dated = self._bounds.dated(self._corrected(transition.onset), self._corrected(transition.time))
+        status = Status(transition.after)
         return Beginning(
             target=transition.target,
-            start=known if onset is None else min(onset, known),
-            known=known,
-            status=Status(transition.after),
+            start=dated.start,
+            known=dated.known,
+            status=status,
             causes=transition.causes,
             evidence=evidence,
+            before_watch=dated.before_watch and status in INTERFERENCE,
+            no_vote=no_vote,
         )
 
     def _store_control(self) -> None:
@@ -273,25 +300,4 @@ class _BatchWriter:
                 self._ignored += 1
                 continue
             target = batches.target_number(self._session, verdict.target)
-            batches.set_control(self._session, target, self._agent.no, measured, packed)
-
-
-def clock_offset(sent: datetime, posted: datetime | None, received: datetime, rate: float = 1.0) -> timedelta:
-    """How much to add to an agent's times; zero when its clock is within `CLOCK_TOLERANCE`.
-
-    A batch may wait in its outbox for days, so a `sent` before `received` does not show a slow clock. Without `posted`
-    only a `sent` in the future is corrected.
-
-    Args:
-        sent: the agent's clock when it made the batch.
-        posted: the agent's clock when it posted the batch (`Probe-Clock` header).
-        received: the collector's clock at the request.
-        rate: speed of the collector's clock. A laboratory's clock runs fast, so that a request takes more of its time.
-    """
-    offset = received - posted if posted is not None else min(received - sent, timedelta(0))
-    return offset if abs(offset) > CLOCK_TOLERANCE * max(1.0, rate) else timedelta(0)
-
-
-def is_kept_time(moment: datetime, received: datetime, rate: float = 1.0) -> bool:
-    """Whether a corrected time is stored: at most `MAX_AGE` old and at most `MAX_FUTURE` ahead."""
-    return received - MAX_AGE <= moment <= received + MAX_FUTURE * max(1.0, rate)
+            batches.set_control(self._session, target, self._agent.no, min(measured, self._now), packed)

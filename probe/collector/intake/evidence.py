@@ -1,8 +1,9 @@
 """Evidence as it is stored: compressed, bounded, and in the mass of one event only of a sample of vantages.
 
 In a national event thousands of vantages send the same finding. The first `KEPT_OF_EVENT` verdicts of each network,
-target and status are kept, then one in `SAMPLED_ONE_IN`. Of the others the digest is kept with the span, and the
-signed batch that has them. No change is ever left out.
+target and status are kept, and all until evidence of `MIN_SPONSORS` sponsors was judged alike here, then one in
+`SAMPLED_ONE_IN`. Of the others the digest is kept with the span, and the signed batch that has them. No change is ever
+left out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from hashlib import sha256
 
 import msgspec
 
+from probe.fuse.standing import MIN_SPONSORS
 from probe.model.event import Network
 from probe.model.verdict import Verdict
 
@@ -52,6 +54,7 @@ class EvidenceSampler:
     def __init__(self, kept: int = KEPT_OF_EVENT) -> None:
         self._kept = kept
         self._counts: OrderedDict[tuple[int, str, str, str], tuple[float, int]] = OrderedDict()
+        self._sponsors: dict[tuple[int, str, str, str], frozenset[str]] = {}
 
     def keeps(self, network: Network, target: str, status: str, now: float) -> bool:
         """Whether this verdict is kept; counts it.
@@ -66,11 +69,23 @@ class EvidenceSampler:
         began, count = self._counts.get(key, (now, 0))
         if now - began > EVENT_SECONDS:
             began, count = now, 0
-            del self._counts[key]
+            self._forget(key)
         self._counts[key] = (began, count + 1)
         if len(self._counts) > MAX_COUNTED:
-            self._counts.popitem(last=False)
+            self._forget(next(iter(self._counts)))
+        if len(self._sponsors.get(key, ())) < MIN_SPONSORS:
+            return True
         return count < self._kept or (count - self._kept) % SAMPLED_ONE_IN == SAMPLED_ONE_IN - 1
+
+    def judged_alike(self, network: Network, target: str, status: str, sponsor: str) -> None:
+        """Remember that evidence of a sponsor was judged to show this status."""
+        key = (network.asn, network.country, target, status)
+        if key in self._counts:
+            self._sponsors[key] = self._sponsors.get(key, frozenset()) | {sponsor}
+
+    def _forget(self, key: tuple[int, str, str, str]) -> None:
+        del self._counts[key]
+        self._sponsors.pop(key, None)
 
 
 def pack_evidence(verdict: Verdict) -> Packed:

@@ -31,6 +31,7 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         start: its onset; `known`: when the agent was sure; both in milliseconds.
         reported: where the open span began after `start`, the status begins at this moment; None for at once.
+        no_vote: why it changes no event; empty where it may.
     """
 
     target: str
@@ -41,6 +42,7 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Packed | None
     before_watch: bool = False
     reported: int | None = None
+    no_vote: str = ""
 
 
 class SpanWriter:
@@ -72,7 +74,7 @@ class SpanWriter:
         self._open = history.open_spans_of(self._session, self._key.agent, numbers)
 
     def begin(self, item: Beginning) -> None:
-        """Begin a status and end the open one, unless the open one is the same."""
+        """Begin a status and end the open one, unless the open one is the same and does not lack a vote."""
         target = self._targets[item.target]
         before = self._open.get(target.no)
         start, known = item.start, item.known
@@ -80,11 +82,12 @@ class SpanWriter:
             if item.reported is not None and start <= before.start:
                 start = max(before.start + 1, item.reported)
                 known = max(start, known)
-            if (before.status, before.network) == (item.status, self._key.network):
+            alike = (before.status, before.network) == (item.status, self._key.network)
+            if alike and (item.no_vote or not before.no_vote):
                 return
             start = max(start, before.start + 1)
         self._end(target.no, start)
-        self._open[target.no] = OpenSpan(start, item.status, self._key.network)
+        self._open[target.no] = OpenSpan(start, item.status, self._key.network, item.no_vote)
         self._new[target.no] = NewSpan(
             target=target.no,
             agent=self._key.agent,
@@ -95,6 +98,7 @@ class SpanWriter:
             causes=" ".join(item.causes),
             evidence=None if item.evidence is None else item.evidence.digest,
             before_watch=item.before_watch,
+            no_vote=item.no_vote,
         )
         if item.evidence is not None and item.evidence.compressed is not None:
             self._evidence[item.evidence.digest] = item.evidence.compressed

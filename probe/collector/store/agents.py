@@ -18,11 +18,14 @@ class AgentRow(msgspec.Struct, frozen=True):
         no: its number in the database.
         pubkey: its Ed25519 key, 32 bytes.
         sponsor: the person or group that vouches for it; empty for none.
-        asn, cc: its network, used where a batch names none.
+        asn, cc: the only network in which it has a vote, and the one of batches that name none; 0 and empty: not known.
         state: `active` or `revoked`.
         flag: what was odd about its batches; empty when nothing was.
         skew: the offset of its clock that was corrected last, in milliseconds.
         seen: time of its last contact, in milliseconds.
+        created: when it enrolled, in milliseconds; 0 in a new row for the time of its first contact.
+        votes_from: since when its reports count, in milliseconds.
+        weight: of its vote, in thousandths.
     """
 
     no: int
@@ -36,6 +39,9 @@ class AgentRow(msgspec.Struct, frozen=True):
     flag: str
     skew: int
     seen: int
+    created: int = 0
+    votes_from: int = 0
+    weight: int = 1000
 
 
 class TokenRow(msgspec.Struct, frozen=True):
@@ -47,7 +53,9 @@ class TokenRow(msgspec.Struct, frozen=True):
     agent: str | None
 
 
-_AGENT = "SELECT no, id, pubkey, role, sponsor, asn, cc, state, flag, skew, seen FROM agent"
+_AGENT = (
+    "SELECT no, id, pubkey, role, sponsor, asn, cc, state, flag, skew, seen, created, votes_from, weight FROM agent"
+)
 
 
 def add_token(session: StoreSession, digest: bytes, new: TokenRow, now: int) -> None:
@@ -79,15 +87,17 @@ def spend_token(session: StoreSession, digest: bytes, agent: str, now: int) -> N
 def add_agent(session: StoreSession, agent: AgentRow) -> None:
     """Store a new agent. The database chooses its `no`."""
     session.run(
-        "INSERT INTO agent (id, pubkey, role, sponsor, asn, cc, created, seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO agent (id, pubkey, role, sponsor, asn, cc, created, seen, votes_from)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         agent.id,
         agent.pubkey,
         agent.role,
         agent.sponsor,
         agent.asn,
         agent.cc,
+        agent.created or agent.seen,
         agent.seen,
-        agent.seen,
+        agent.votes_from,
     )
 
 
@@ -113,6 +123,25 @@ def touch(session: StoreSession, agent: AgentRow, now: int, skew: int) -> bool:
         Whether there is such an agent: it may have been erased after its row was read, and its number given away.
     """
     return session.run("UPDATE agent SET seen = ?, skew = ? WHERE no = ? AND id = ?", now, skew, agent.no, agent.id) > 0
+
+
+def adopt_network(session: StoreSession, no: int, asn: int, cc: str) -> None:
+    """Store the network of an agent that enrolled without naming it: the first that one of its batches names."""
+    session.run(
+        "UPDATE agent SET asn = CASE WHEN asn = 0 THEN CAST(? AS BIGINT) ELSE asn END,"
+        " cc = CASE WHEN cc = '' THEN CAST(? AS TEXT) ELSE cc END WHERE no = ? AND (asn = 0 OR cc = '')",
+        *(asn, cc, no),
+    )
+
+
+def set_network(session: StoreSession, agent_id: str, asn: int, cc: str) -> bool:
+    """Store another network of an agent, the only one in which it has a vote. Whether there is one with this id."""
+    return session.run("UPDATE agent SET asn = ?, cc = ? WHERE id = ?", asn, cc, agent_id) > 0
+
+
+def set_weight(session: StoreSession, no: int, weight: int) -> None:
+    """Store the weight of an agent's vote, in thousandths."""
+    session.run("UPDATE agent SET weight = ? WHERE no = ?", weight, no)
 
 
 def flag(session: StoreSession, no: int, word: str) -> None:

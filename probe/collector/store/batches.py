@@ -14,6 +14,21 @@ _VERDICTS = "control"
 _ERASED = "control erased"
 """The counter that keeps the lowest possible revision, after verdicts of a control were deleted."""
 
+MAX_CONTROL_SILENCE_MS = 3 * 3_600_000
+"""A control that has been silent for this long while others were not is not asked any more, in milliseconds."""
+_AT_WORK = (
+    "agent.role = 'control' AND agent.state = 'active' AND agent.seen >="
+    " (SELECT max(other.seen) FROM agent AS other WHERE other.role = 'control' AND other.state = 'active') - ?"
+)
+_BODIES = (
+    "SELECT control.body FROM control JOIN agent ON agent.no = control.agent WHERE control.time >= ?"  # noqa: S608 above
+    f" AND {_AT_WORK} ORDER BY control.target, control.time, control.agent"
+)
+_COUNT_AT_WORK = (
+    "SELECT count(DISTINCT agent.no) FROM agent JOIN control ON control.agent = agent.no"  # noqa: S608 above
+    f" WHERE {_AT_WORK}"
+)
+
 
 def acked(session: StoreSession, agent: int, epoch: str) -> int:
     """The last sequence number stored of an outbox, 0 when the outbox is new."""
@@ -203,10 +218,10 @@ def evidence(session: StoreSession, digest: bytes) -> bytes | None:
 
 
 def set_control(session: StoreSession, target: int, agent: int, time: int, body: bytes) -> None:
-    """Store a control's verdict of a target, unless there is a newer one."""
+    """Store a control's verdict of a target, unless it has a newer one; each control has its own."""
     session.run(
         "INSERT INTO control (target, agent, time, revision, body) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (target) DO UPDATE SET agent = excluded.agent, time = excluded.time,"
+        " ON CONFLICT (target, agent) DO UPDATE SET time = excluded.time,"
         " revision = excluded.revision, body = excluded.body WHERE excluded.time > control.time",
         target,
         agent,
@@ -236,11 +251,26 @@ def raise_control_revision(session: StoreSession) -> None:
 
 
 def control_bodies(session: StoreSession, since: int) -> list[bytes]:
-    """Compressed verdicts of controls measured since a moment, ordered by the number of their target."""
-    return [bytes(row[0]) for row in session.rows("SELECT body FROM control WHERE time >= ? ORDER BY target", since)]
+    """The newest verdict of each target from each control at work, compressed, of those measured since a moment.
+
+    They are ordered by target and time. Controls that disagree about a target both stand: agents then conclude nothing
+    from either, so that no single control makes a verdict. A control is at work that was in contact as late as
+    `MAX_CONTROL_SILENCE_MS` before the last contact of any.
+    """
+    found = session.rows(_BODIES, since, MAX_CONTROL_SILENCE_MS)
+    return [bytes(row[0]) for row in found]
+
+
+def controls_at_work(session: StoreSession) -> int:
+    """The number of controls whose verdicts are served; a single one decides alone what counts as down."""
+    row = session.row(_COUNT_AT_WORK, MAX_CONTROL_SILENCE_MS)
+    return int(row[0]) if row else 0
 
 
 def control_body(session: StoreSession, target: str) -> bytes | None:
-    """The control's newest verdict of a target, compressed; None when there is none."""
-    row = session.row("SELECT body FROM control WHERE target = (SELECT no FROM target WHERE text = ?)", target)
+    """The controls' newest verdict of a target, compressed; None when there is none."""
+    row = session.row(
+        "SELECT body FROM control WHERE target = (SELECT no FROM target WHERE text = ?) ORDER BY time DESC LIMIT 1",
+        target,
+    )
     return bytes(row[0]) if row else None

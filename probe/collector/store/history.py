@@ -20,6 +20,7 @@ class OpenSpan(msgspec.Struct, frozen=True):
     start: int
     status: str
     network: int
+    no_vote: str = ""
 
 
 class PresenceRun(msgspec.Struct):
@@ -63,7 +64,7 @@ def open_spans_of(session: StoreSession, agent: int, targets: Collection[int]) -
     """Target -> its open span at an agent, for those that have one."""
     found = rows_in(
         session,
-        "SELECT target, start, status, network FROM span WHERE agent = ? AND stop IS NULL AND target IN",
+        "SELECT target, start, status, network, no_vote FROM span WHERE agent = ? AND stop IS NULL AND target IN",
         targets,
         (agent,),
     )
@@ -78,7 +79,8 @@ def close_spans(session: StoreSession, rows: Sequence[tuple[int, int, int, int]]
 class NewSpan(msgspec.Struct, frozen=True, kw_only=True):
     """A span that begins.
 
-    `network` is a number, `causes` are joined by spaces, `evidence` is a verdict's digest, `before_watch` as in `Span`.
+    `network` is a number, `causes` are joined by spaces, `evidence` is a verdict's digest, `before_watch` as in `Span`;
+    `no_vote` says why it changes no event, and is empty where it may.
     """
 
     target: int
@@ -91,17 +93,18 @@ class NewSpan(msgspec.Struct, frozen=True, kw_only=True):
     evidence: bytes | None
     before_watch: bool = False
     stop: int | None = None
+    no_vote: str = ""
 
 
 def add_spans(session: StoreSession, spans: Iterable[NewSpan]) -> None:
     """Store spans that begin."""
     session.many(
-        "INSERT INTO span (target, agent, start, stop, known, network, status, causes, evidence, before_watch)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO span (target, agent, start, stop, known, network, status, causes, evidence, before_watch,"
+        " no_vote) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 *(each.target, each.agent, each.start, each.stop, each.known),
-                *(each.network, each.status, each.causes, each.evidence, int(each.before_watch)),
+                *(each.network, each.status, each.causes, each.evidence, int(each.before_watch), each.no_vote),
             )
             for each in spans
         ],
@@ -189,9 +192,10 @@ _OF_SERVICE = "(target.service = ? OR (target.service = '' AND target.text = ?))
 
 
 def spans_of(session: StoreSession, service: str, cc: str) -> list[Span]:
-    """Every span of a service's targets in a country, of agents that are not revoked."""
+    """Every span of a service's targets in a country that may change events, of agents that are not revoked."""
     found = session.rows(
-        f"{_SPAN} WHERE {_OF_SERVICE} AND network.cc = ? AND agent.state = 'active'", service, service, cc
+        f"{_SPAN} WHERE {_OF_SERVICE} AND network.cc = ? AND agent.state = 'active' AND span.no_vote = ''",
+        *(service, service, cc),
     )
     return [_span(row) for row in found]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -52,13 +53,16 @@ async def server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterato
 
 @pytest.fixture
 def enrolled(server: Server) -> Callable[..., Awaitable[FakeAgent]]:
-    """A function that makes enrolled agents."""
+    """A function that makes agents, enrolled a month ago; each of a sponsor of its own unless given."""
 
     async def make(asn: int = 64500, role: str = "vantage", sponsor: str = "", country: str = "RU") -> FakeAgent:
         clock = server.collector.clock
         agent = FakeAgent(server.page, asn=asn, country=country, origin=server.collector.origin, clock=clock)
-        answer = await agent.enrol(server.http, await server.token(role, sponsor), role)
+        own = sponsor or f"sponsor {secrets.token_hex(4)}"
+        answer = await agent.enrol(server.http, await server.token(role, own), role)
         assert answer["status"] == 200
+        month = 30 * 86_400_000
+        await server.collector.store.write(lambda s: s.run("UPDATE agent SET created = created - ?", month))
         return agent
 
     return make

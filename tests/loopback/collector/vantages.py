@@ -16,10 +16,12 @@ from probe.formats.batch import Batch, ReportedChange, ReportedStatus, RoundRepo
 from probe.model.event import Network
 from probe.model.observation import Exchange, Resolution, TlsHandshake
 from probe.model.resolver import Trust
-from probe.model.transition import Transition
+from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Cause, ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
+from tests.loopback.collector.proofs import proof
 
 INTERVAL = 300.0
+TRUSTED = "https://9.9.9.9/dns-query"
 
 
 class FakeAgent:
@@ -86,9 +88,10 @@ def settled(target: str, since: datetime, status: Status = Status.REACHABLE) -> 
 
 
 def stood(target: str, first: datetime, *causes: Cause, verdict: Verdict | None = None) -> ReportedStatus:
-    """A target that was blocked when it was first measured."""
+    """A target that was blocked when it was first measured, with evidence for it."""
+    supporting = verdict or proof(target, Status.BLOCKED, first)
     return ReportedStatus(
-        target=target, status=Status.BLOCKED, since=first, causes=causes, before_watch=True, verdict=verdict
+        target=target, status=Status.BLOCKED, since=first, causes=causes, before_watch=True, verdict=supporting
     )
 
 
@@ -100,8 +103,9 @@ def change(
     before: Status = Status.REACHABLE,
     known: datetime | None = None,
     verdict: Verdict | None = None,
+    bare: bool = False,
 ) -> ReportedChange:
-    """A transition; sure two minutes after its onset unless said otherwise."""
+    """A transition with evidence for it, unless it is bare; sure two minutes after its onset unless said otherwise."""
     transition = Transition(
         target=target,
         before=before,
@@ -111,7 +115,8 @@ def change(
         causes=causes,
         evidence={"llr": 12.5},
     )
-    return ReportedChange(transition=transition, verdict=verdict)
+    supporting = verdict or (None if bare or target == VANTAGE else proof(target, after, transition.time))
+    return ReportedChange(transition=transition, verdict=supporting)
 
 
 def blocked_verdict(target: str, host: str, time: datetime, title: str = "Access denied") -> Verdict:
@@ -119,6 +124,7 @@ def blocked_verdict(target: str, host: str, time: datetime, title: str = "Access
     address = "198.51.100.7"
     seen = (
         Resolution(at=0, took=12, name=host, rrtype="A", resolver="network", trust=Trust.NETWORK, addresses=(address,)),
+        Resolution(at=9, name=host, rrtype="A", resolver=TRUSTED, trust=Trust.TRUSTED, addresses=("151.101.1.10",)),
         TlsHandshake(at=20, took=31, address=address, port=443, sni=host, verified=False, answered=True),
         Exchange(at=60, took=9, url=f"http://{host}/", address=address, status=200, title=title, length=812),
     )
@@ -129,8 +135,8 @@ def blocked_verdict(target: str, host: str, time: datetime, title: str = "Access
         time=time,
         target=target,
         status=Status.BLOCKED,
-        causes=(Cause.DNS_SPOOFED,),
-        rule="dns.spoofed",
+        causes=(Cause.DNS_BOGON,),
+        rule="dns.bogon",
         evidence=Evidence(observations=seen, control=control, rules=1),
         vantage=Vantage(state=VantageState.ONLINE, asn=64500, country="RU"),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from probe.fuse.standing import VantageStanding
 from probe.model.event import Network, Presence, Span
 from probe.model.verdict import Cause, Status
 
@@ -55,3 +56,13 @@ def ok(agent: str, start: float, stop: float | None, **more: object) -> Span:
 def there(agent: str, start: float, stop: float, network: Network = MTS, interval: float = 300) -> Presence:
     """An unbroken run of five-minute rounds."""
     return Presence(agent=agent, network=network, start=at(start), stop=at(stop), interval=interval, rounds=9)
+
+
+AGENTS = tuple("abcdefghijklm")
+
+
+def sponsored(**sponsors: str) -> dict[str, VantageStanding]:
+    """Standings of vantages of different sponsors, but for those that share the one given here."""
+    own = {agent: f"sponsor of {agent}" for agent in (*AGENTS, *(f"{letter}{n}" for letter in "vw" for n in range(10)))}
+    own |= {f"v{n}": f"sponsor of v{n}" for n in range(64500, 64520)} | sponsors
+    return {agent: VantageStanding(sponsor=sponsor) for agent, sponsor in own.items()}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from probe.fuse.country import country_events
 from probe.fuse.fusion import fuse
 from probe.model.event import Confidence, Event, Network, Scope, Span
-from tests.unit.fuse.made import BEELINE, MEGAFON, MTS, TTK, WECHAT, at, ok, span
+from tests.unit.fuse.made import BEELINE, MEGAFON, MTS, TTK, WECHAT, at, ok, span, sponsored, there
 
 NETWORKS = (MTS, BEELINE, MEGAFON)
 
 
 def wide(spans: list[Span], **sponsors: str) -> list[Event]:
     """The countries' events."""
-    found = fuse(spans, [], at(300), {WECHAT: "WeChat"}, sponsors)
+    found = fuse(spans, [], at(300), {WECHAT: "WeChat"}, sponsored(**sponsors))
     return [event for event in found if event.scope is Scope.COUNTRY]
 
 
@@ -84,11 +84,47 @@ def test_one_sponsor_in_all_networks_is_one_source() -> None:
     assert event.confidence is Confidence.ONE_SOURCE
 
 
-def test_two_sources_in_three_networks_confirm_the_event() -> None:
-    """One sponsor runs two of the three vantages."""
+def test_a_sponsor_of_more_than_a_third_of_the_networks_confirms_no_event() -> None:
+    """One sponsor runs two of the three vantages; with a fourth network it has half."""
+    spans = [span(f"v{n}", 10, None, network=network) for n, network in enumerate((*NETWORKS, TTK))]
+
+    (of_three,), (of_four,) = wide(spans[:3], v0="x", v1="x"), wide(spans, v0="x", v1="x")
+    (divided,) = wide([*spans, span("a", 10, None), span("b", 10, None, network=BEELINE)], v0="x", v1="x")
+
+    assert (of_three.confidence, of_four.confidence) == (Confidence.ONE_SOURCE, Confidence.ONE_SOURCE)
+    assert divided.confidence is Confidence.CONFIRMED  # it has half of two networks of four
+
+
+def test_networks_whose_own_events_are_disputed_confirm_none_of_the_country() -> None:
+    """In each of three networks one vantage sees a block and another reaches the target."""
+    spans = [span(f"v{n}", 10, None, network=network) for n, network in enumerate(NETWORKS)]
+    spans += [ok(f"w{n}", 0, None, network=network) for n, network in enumerate(NETWORKS)]
+    presences = [there(f"{letter}{n}", 0, 300, network) for letter in "vw" for n, network in enumerate(NETWORKS)]
+
+    found = fuse(spans, presences, at(300), {WECHAT: "WeChat"}, sponsored())
+
+    assert {(event.scope, event.confidence) for event in found} == {
+        (Scope.NETWORK, Confidence.DISPUTED),
+        (Scope.COUNTRY, Confidence.DISPUTED),
+    }
+
+
+def test_half_of_the_networks_dispute_an_event_and_more_than_half_confirm_it() -> None:
+    """Three of six, then three of five."""
+    others = [ok(f"w{n}", 0, None, network=Network(asn=64600 + n, country="RU")) for n in range(3)]
     spans = [span(f"v{n}", 10, None, network=network) for n, network in enumerate(NETWORKS)]
 
-    (event,) = wide(spans, v0="x", v1="x")
+    (half,), (more,) = wide([*spans, *others]), wide([*spans, *others[:2]])
+
+    assert (half.confidence, more.confidence) == (Confidence.DISPUTED, Confidence.CONFIRMED)
+
+
+def test_one_network_with_many_vantages_does_not_outweigh_the_others() -> None:
+    """It weighs as much as two sponsors."""
+    crowd = [ok(f"w{n}", 0, None, network=TTK) for n in range(9)]
+    spans = [span(f"v{n}", 10, None, network=network) for n, network in enumerate(NETWORKS)]
+
+    (event,) = wide([*spans, *crowd])
 
     assert event.confidence is Confidence.CONFIRMED
 

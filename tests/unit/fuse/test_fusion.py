@@ -1,8 +1,9 @@
-"""The law of fusion: the result does not depend on order, repetition and delay of reports."""
+"""The laws of fusion: neither the order of reports nor any one sponsor makes the result."""
 
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 
 import msgspec
 from hypothesis import given, settings
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from probe.fuse.fusion import fuse
 from probe.fuse.revision import RevisionKind, revise
-from probe.model.event import Event, Network, Presence, Span
+from probe.fuse.standing import VantageStanding
+from probe.model.event import Confidence, Event, Network, Presence, Span
 from probe.model.verdict import Cause, Status
 from tests.unit.fuse.made import at, span, there
 
@@ -91,6 +93,54 @@ def test_published_revisions_end_in_the_fusion_of_all_reports(
     final = fuse([each for one in series for each in one], presences, at(210), SERVICES)
     plain = [msgspec.structs.replace(event, revision=1) for event in standing.values()]
     assert sorted(plain, key=lambda event: (event.service, event.onset, event.id)) == final
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), st.sampled_from([VantageStanding(weight=0.4), VantageStanding(votes_from=at(211))]))
+def test_a_vantage_without_a_vote_is_as_if_it_had_never_been(
+    history: tuple[list[list[Span]], list[Presence]], standing: VantageStanding
+) -> None:
+    """Whatever it reports, and whenever it was present."""
+    series, presences = history
+    spans = [each for one in series for each in one]
+    others = [each for each in spans if each.agent != "v0"]
+
+    assert fuse(spans, presences, at(210), SERVICES, {"v0": standing}) == fuse(
+        others, [each for each in presences if each.agent != "v0"], at(210), SERVICES
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories())
+def test_vantages_of_one_sponsor_confirm_nothing(history: tuple[list[list[Span]], list[Presence]]) -> None:
+    """However many they are, and in whatever networks."""
+    series, presences = history
+    spans = [each for one in series for each in one]
+
+    found = fuse(spans, presences, at(210), SERVICES, {f"v{n}": VantageStanding(sponsor="club") for n in range(9)})
+
+    assert all(event.confidence is not Confidence.CONFIRMED for event in found)
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories())
+def test_half_of_a_network_that_lies_confirms_nothing(history: tuple[list[list[Span]], list[Presence]]) -> None:
+    """As many vantages, each of a sponsor of its own, see every target reachable all the time."""
+    series, presences = history
+    liars = {each.agent: each.network for one in series for each in one}
+    truth = [
+        span(f"w{agent}", 0, None, Status.REACHABLE, target=target, network=network)
+        for agent, network in liars.items()
+        for target in ("t0", "t1", "t2")
+    ]
+    present = [there(f"w{agent}", 0, 210, network) for agent, network in liars.items()]
+    standings = {agent: VantageStanding(sponsor=agent) for agent in (*liars, *(f"w{agent}" for agent in liars))}
+    spans = [each for one in series for each in one if each.status is not Status.REACHABLE] + truth
+
+    found = fuse(spans, [*presences, *present], at(210), SERVICES, standings)
+
+    lasting = [event for event in found if event.lifted is None and at(210) - event.onset > timedelta(minutes=11)]
+    assert all(event.confidence is not Confidence.CONFIRMED for event in lasting)
 
 
 def test_a_target_without_a_service_has_events_under_its_own_name() -> None:

@@ -6,18 +6,18 @@ import pytest
 
 from probe.fuse.fusion import fuse
 from probe.fuse.interference_span import interference_spans
-from probe.fuse.network_event import NetworkContext, count_sources, network_events, overlapping, rank_causes
+from probe.fuse.network_event import NetworkContext, network_events, overlapping, rank_causes
 from probe.fuse.presence import PresenceIndex
 from probe.model.event import Confidence, Event, Presence, Span
 from probe.model.verdict import Cause, Status
-from tests.unit.fuse.made import MTS, WECHAT, at, ok, span, there
+from tests.unit.fuse.made import MTS, WECHAT, at, ok, span, sponsored, there
 
 SERVICES = {WECHAT: "WeChat", "tcp://203.0.113.9:443": "WeChat"}
 
 
 def events(spans: list[Span], presences: list[Presence], now: float = 300, **sponsors: str) -> list[Event]:
     """Fused at a moment."""
-    return fuse(spans, presences, at(now), SERVICES, sponsors)
+    return fuse(spans, presences, at(now), SERVICES, sponsored(**sponsors))
 
 
 def test_one_vantage_makes_an_event_of_one_source() -> None:
@@ -136,9 +136,80 @@ def test_causes_are_ranked_by_how_many_reports_name_them_first() -> None:
     assert rank_causes(said) == (Cause.TLS_RESET, Cause.DNS_SPOOFED, Cause.TLS_SNI)
 
 
-def test_sources_are_counted_by_sponsor() -> None:
-    """A vantage without a sponsor counts as one."""
-    assert count_sources(["a", "b", "c", "d"], {"a": "x", "b": "x", "c": ""}) == 3
+def test_vantages_without_a_sponsor_are_one_source() -> None:
+    """The empty sponsor is one sponsor: whoever makes tokens without a name makes them all."""
+    (event,) = fuse([span("a", 10, None), span("b", 12, None)], [], at(300), SERVICES)
+
+    assert (event.confidence, event.vantages) == (Confidence.ONE_SOURCE, 2)
+
+
+def test_one_vantage_that_reaches_the_target_does_not_dispute_ten() -> None:
+    """Those who reach it must weigh half as much as those who do not."""
+    blocked = [span(agent, 10, None) for agent in "abcdefghij"]
+    present = [there(agent, 0, 300) for agent in "abcdefghijklm"]
+
+    (one,) = events([*blocked, ok("k", 0, None)], present)
+    (three,) = events([*blocked[:5], *(ok(agent, 0, None) for agent in "klm")], present)
+
+    assert (one.confidence, three.confidence) == (Confidence.CONFIRMED, Confidence.DISPUTED)
+
+
+def test_many_vantages_of_one_sponsor_do_not_dispute_an_event() -> None:
+    """They weigh as much as one."""
+    spans = [span("a", 10, None), span("b", 10, None), span("c", 10, None), *(ok(f"w{n}", 0, None) for n in range(9))]
+    present = [there(each.agent, 0, 300) for each in spans]
+
+    (event,) = events(spans, present, **{f"w{n}": "club" for n in range(9)})
+
+    assert event.confidence is Confidence.CONFIRMED
+
+
+def test_a_vantage_that_was_uninstalled_during_a_block_does_not_hold_the_event_open() -> None:
+    """The other four saw it blocked, then reachable for eight days."""
+    day = 24 * 60
+    left = [span("a", 10, None)]
+    stayed = [each for agent in "bcde" for each in (span(agent, 10, 600), ok(agent, 600, None))]
+    present = [there("a", 0, 100), *(there(agent, 0, 8 * day) for agent in "bcde")]
+
+    (event,) = events([*left, *stayed], present, now=8 * day)
+
+    assert (event.lifted, event.confidence, event.vantages) == (at(600), Confidence.CONFIRMED, 5)
+
+
+def test_an_event_that_one_vantage_left_open_lifts_where_others_reach_the_target_throughout() -> None:
+    """It never was more than the claim of one, and it is disputed."""
+    present = [there("a", 0, 100), *(there(agent, 0, 600) for agent in "bcde")]
+
+    (event,) = events([span("a", 10, None), *(ok(agent, 0, None) for agent in "bcde")], present, now=600)
+
+    assert (event.lifted, event.confidence) == (at(120), Confidence.DISPUTED)  # a's vote ended at 110
+
+
+def test_vantages_that_fell_silent_and_are_back_continue_their_event() -> None:
+    """Nobody saw the target reachable meanwhile."""
+    (event,) = events([span("a", 10, None)], [there("a", 0, 40), there("a", 200, 300)])
+
+    assert (event.onset, event.lifted) == (at(10), None)
+
+
+def test_a_vantage_that_is_back_after_others_saw_a_lift_opens_an_event_of_its_own() -> None:
+    """It begins where the vantage was back, and has another id."""
+    spans = [span("a", 10, None), span("b", 10, 100), ok("b", 100, None)]
+
+    first, second = events(spans, [there("a", 0, 40), there("a", 200, 300), there("b", 0, 300)])
+
+    assert (first.onset, first.lifted) == (at(10), at(100))
+    assert (second.onset, second.lifted, second.confidence) == (at(200), None, Confidence.DISPUTED)
+    assert first.id != second.id
+
+
+def test_the_onset_is_the_median_of_the_sponsors_not_of_the_vantages() -> None:
+    """Four vantages of one sponsor date it together."""
+    crowd = [span(f"w{n}", 50, None) for n in range(4)]
+
+    (event,) = events([span("a", 10, None), span("b", 12, None), *crowd], [], **{f"w{n}": "club" for n in range(4)})
+
+    assert event.onset == at(12)
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 8), (60, None)])
@@ -154,7 +225,7 @@ def test_a_vantage_that_reached_the_target_at_another_time_disputes_nothing(star
 def test_the_agents_of_an_event_are_those_of_its_spans() -> None:
     """Each once."""
     parts = interference_spans([span("a", 10, None), span("b", 12, None)])
-    context = NetworkContext(spans=(), presence=PresenceIndex([]), sponsors={}, now=at(300))
+    context = NetworkContext(spans=(), presence=PresenceIndex([]), standings={}, now=at(300))
 
     (found,) = network_events("WeChat", MTS, parts, context)
 

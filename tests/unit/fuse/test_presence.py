@@ -26,3 +26,19 @@ def test_a_vantage_watched_when_its_rounds_cover_more_than_two_intervals() -> No
     assert not SEEN.watched("a", MTS, at(60), at(100))
     assert SEEN.watched("a", MTS, at(55), at(107))
     assert not SEEN.watched("nobody", MTS, at(0), at(60))
+
+
+def test_the_moment_from_which_a_vantage_has_watched() -> None:
+    """Two intervals of rounds after the given one, over the gaps between them."""
+    assert SEEN.watched_from("a", MTS, at(0)) == at(10)
+    assert SEEN.watched_from("a", MTS, at(55)) == at(105)
+    assert SEEN.watched_from("a", MTS, at(115)) is None
+    assert SEEN.watched_from("nobody", MTS, at(0)) is None
+
+
+def test_runs_of_rounds_whose_votes_overlap_are_one_period() -> None:
+    """Each lasts two intervals longer than its rounds."""
+    seen = PresenceIndex([there("a", 65, 80), there("a", 0, 60), there("a", 100, 120)])
+
+    assert seen.vote_periods("a", MTS) == [(at(0), at(90)), (at(100), at(130))]
+    assert seen.vote_periods("a", BEELINE) == []

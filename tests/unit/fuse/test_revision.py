@@ -7,7 +7,7 @@ import msgspec
 from probe.fuse.fusion import fuse
 from probe.fuse.revision import NewRevision, RevisionKind, revise
 from probe.model.event import Event, Span
-from tests.unit.fuse.made import at, ok, span
+from tests.unit.fuse.made import at, ok, span, there
 
 
 def fused(*spans: Span) -> list[Event]:
@@ -50,8 +50,9 @@ def test_an_event_that_has_lifted_already_is_published_as_two_revisions() -> Non
 def test_a_late_report_of_interference_reopens_a_lifted_event() -> None:
     """From a vantage whose batches came late."""
     ended = revise([], fused(span("a", 10, 60), ok("a", 60, None)))[-1].event
+    late = fuse([span("a", 10, 60), ok("a", 60, None), span("b", 20, None)], [there("b", 0, 300)], at(300), {})
 
-    found = revise([ended], fused(span("a", 10, 60), ok("a", 60, None), span("b", 20, None)))
+    found = revise([ended], late)
 
     assert kinds(found) == [(RevisionKind.REOPENED, 3)]
 

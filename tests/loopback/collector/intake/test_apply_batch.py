@@ -15,12 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.collector.intake.apply_batch import (
+    CONTRADICTS,
     BatchOutcome,
     BatchResult,
     VerifiedBatch,
     apply_batch,
 )
 from probe.collector.intake.evidence import MAX_EVIDENCE_BYTES, MAX_VERDICT_BYTES, pack_evidence
+from probe.collector.intake.votes import NoVote, Vote, Votes
 from probe.collector.store import StoreSession, agents, batches, history, to_ms
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.sqlite.sqlite_store import SqliteSession, SqliteStore, open_sqlite
@@ -33,6 +35,7 @@ from tests.loopback.collector.vantages import INTERVAL, blocked_verdict, change,
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 T = "https://a.example/"
 HOUR = timedelta(hours=1)
+DATES = "SELECT start, known, before_watch FROM span JOIN target ON target.no = span.target ORDER BY target.text"
 
 
 class Bench:
@@ -183,24 +186,78 @@ async def test_an_onset_before_the_open_span_leaves_a_millisecond_of_it(bench: B
     assert await bench.spans() == [(-3600, -3600, "reachable"), (-3600, None, "blocked")]
 
 
-async def test_reports_older_than_thirty_days_are_acknowledged_and_ignored(bench: Bench) -> None:
-    """They are counted, and the agent does not send them again."""
+async def test_changes_at_impossible_times_are_kept_without_an_onset(bench: Bench) -> None:
+    """An outbox older than a month, or a clock that NTP had not set; rounds at such times are ignored and counted."""
     day = timedelta(days=1)
-    outcome = await bench.send(
+    late = await bench.send(
         sent=NOW - 40 * day,
         rounds=rounds(NOW - 40 * day, 2) + rounds(NOW - 29 * day, 1),
-        changes=(change(T, Status.BLOCKED, NOW - 40 * day), change(T, Status.BLOCKED, NOW - 29 * day)),
+        changes=(
+            change("a.example", Status.BLOCKED, NOW - 32 * day),
+            change("b.example", Status.BLOCKED, NOW - 29 * day),
+        ),
+    )
+    unset = await bench.send(changes=(change("c.example", Status.BLOCKED, datetime(1970, 1, 1, tzinfo=UTC)),))
+    ahead = await bench.send(
+        changes=(change("d.example", Status.BLOCKED, NOW + HOUR),), settled=(settled("e", NOW + HOUR),)
     )
 
-    assert (outcome.answer, outcome.rounds, outcome.changes, outcome.ignored) == (BatchResult.STORED, 1, 1, 4)
+    assert (late.answer, late.rounds, late.changes, late.ignored) == (BatchResult.STORED, 1, 2, 2)
+    assert (unset.changes, unset.ignored, ahead.changes, ahead.ignored) == (1, 0, 1, 1)
+    found = await bench.store.read(lambda s: s.rows(DATES))
+    month, last = to_ms(NOW - 30 * day), to_ms(NOW - 29 * day) + 20_000
+    assert found == [
+        (month, to_ms(NOW), 1),
+        (to_ms(NOW - 29 * day), to_ms(NOW - 29 * day) + 120_000, 0),
+        (last, to_ms(NOW), 1),  # after the last round that is known
+        (last, to_ms(NOW), 1),
+    ]
 
 
-async def test_a_report_from_the_future_is_ignored(bench: Bench) -> None:
-    """A report is ignored from five minutes ahead on, after correction."""
-    outcome = await bench.send(changes=(change(T, Status.BLOCKED, NOW + HOUR),), settled=(settled("b", NOW + HOUR),))
+async def test_a_block_from_before_the_agent_enrolled_stood_then(bench: Bench) -> None:
+    """Nobody saw it here in 1990, nor a day before the enrolment."""
+    await bench.store.write(lambda s: s.run("UPDATE agent SET created = ?", to_ms(NOW - HOUR)))
+    row = await bench.store.read(lambda s: agents.agent(s, "a"))
+    assert row is not None
+    old = datetime(1990, 1, 1, tzinfo=UTC)
+    made = bench.verified(
+        settled=(settled("a.example", old, Status.BLOCKED),),
+        changes=(change("b.example", Status.BLOCKED, NOW - 24 * HOUR),),
+    )
 
-    assert (outcome.changes, outcome.ignored) == (0, 3)
-    assert await bench.spans() == []
+    await bench.store.write(lambda session: apply_batch(session, row, made))
+
+    found = await bench.store.read(lambda s: s.rows(DATES))
+    assert found == [(to_ms(NOW - HOUR), to_ms(NOW), 1), (to_ms(NOW - HOUR), to_ms(NOW - HOUR), 1)]
+
+
+async def test_a_report_without_a_vote_is_kept_with_the_reason_and_counted(bench: Bench) -> None:
+    """The same status with evidence follows later and counts."""
+    refused = Votes(changes=(Vote(NoVote.NO_EVIDENCE),))
+    made = bench.verified(changes=(change(T, Status.BLOCKED, NOW - HOUR),))
+    outcome = await bench.apply(msgspec.structs.replace(made, votes=refused))
+    assert outcome.without_vote == {"no_evidence": 1}
+
+    await bench.send(changes=(change(T, Status.BLOCKED, NOW - HOUR / 2),))
+
+    found = await bench.store.read(lambda s: s.rows("SELECT status, no_vote FROM span ORDER BY start"))
+    assert found == [("blocked", "no_evidence"), ("blocked", "")]
+
+
+async def test_an_agent_whose_verdicts_contradict_their_evidence_is_flagged(bench: Bench) -> None:
+    """Whether the report counts or not."""
+    made = bench.verified(changes=(change(T, Status.BLOCKED, NOW - HOUR),))
+    await bench.apply(msgspec.structs.replace(made, votes=Votes(changes=(Vote("judged_otherwise", contradicts=True),))))
+
+    assert await bench.store.read(lambda s: s.rows("SELECT flag FROM agent")) == [(CONTRADICTS,)]
+
+
+async def test_an_agent_that_enrolled_without_a_network_has_the_first_that_it_names(bench: Bench) -> None:
+    """And no other afterwards."""
+    await bench.send(network=Network(asn=64500, country="RU"))
+    await bench.send(network=Network(asn=64501, country="KZ"))
+
+    assert await bench.store.read(lambda s: s.rows("SELECT asn, cc FROM agent")) == [(64500, "RU")]
 
 
 async def test_the_times_of_a_clock_that_is_off_are_corrected(bench: Bench) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from probe.collector.store import StoreSession, batches
+from probe.collector.store import StoreSession, agents, batches
+from probe.collector.store.agents import AgentRow
 
 
 def test_each_outbox_of_an_agent_has_its_own_position(session: StoreSession) -> None:
@@ -46,20 +47,42 @@ def test_a_target_belongs_to_the_service_with_most_votes(session: StoreSession) 
     assert batches.vote(session, target, 1, "Alpha") == ("Zeta", "Alpha")
 
 
+def control(session: StoreSession, number: int, seen: int = 0) -> int:
+    """An enrolled control; its number."""
+    key = bytes([number]) * 32
+    agents.add_agent(session, AgentRow(0, f"c{number}", key, "control", "", 0, "", "active", "", 0, seen))
+    row = agents.agent(session, f"c{number}")
+    assert row is not None
+    return row.no
+
+
 def test_only_a_newer_verdict_of_a_control_replaces_a_stored_one(session: StoreSession) -> None:
     """The revision number grows only then."""
+    first = control(session, 1)
     one, two = batches.target_number(session, "a"), batches.target_number(session, "b")
-    batches.set_control(session, one, 1, 100, b"new")
-    batches.set_control(session, one, 1, 50, b"old")
+    batches.set_control(session, one, first, 100, b"new")
+    batches.set_control(session, one, first, 50, b"old")
     before = batches.control_revision(session)
-    batches.set_control(session, one, 1, 40, b"older")
+    batches.set_control(session, one, first, 40, b"older")
     assert batches.control_revision(session) == before == 1
-    batches.set_control(session, two, 1, 60, b"other")
+    batches.set_control(session, two, first, 60, b"other")
 
     assert batches.control_revision(session) > before
     assert batches.control_bodies(session, 0) == [b"new", b"other"]
     assert batches.control_bodies(session, 61) == [b"new"]
     assert batches.control_body(session, "b") == b"other"
+
+
+def test_the_verdicts_of_all_controls_at_work_are_served_beside_each_other(session: StoreSession) -> None:
+    """One that has been silent for hours, while another was not, no longer counts."""
+    target, hour = batches.target_number(session, "a"), 3_600_000
+    first, second = control(session, 1, seen=9 * hour), control(session, 2, seen=8 * hour)
+    silent = control(session, 3, seen=5 * hour)
+    for number, agent in enumerate((second, first, silent)):
+        batches.set_control(session, target, agent, number, b"%d" % agent)
+
+    assert batches.control_bodies(session, 0) == [b"%d" % second, b"%d" % first]
+    assert batches.controls_at_work(session) == 2
 
 
 def test_evidence_under_a_known_digest_is_not_replaced(session: StoreSession) -> None:

@@ -124,7 +124,7 @@ async def test_a_block_that_stood_at_first_sight_is_shown_without_an_onset(serve
     assert "WeChat has been blocked on AS64500 (RU) since before we looked (first seen " in own
     assert "Began, about" not in own
     assert "<b>Found</b>" in own
-    assert "by the rule <code>dns.spoofed</code>" in own
+    assert "by the rule <code>dns.bogon</code>" in own
     assert "since before we looked (first seen " in await page(server, "/s/WeChat")
     async with server.http.get(f"{server.page}/feed.atom") as answer:
         assert "since before we looked (first seen " in await answer.text()

@@ -64,7 +64,7 @@ def test_a_body_that_is_no_batch_is_refused(part: str) -> None:
 
 def test_a_verdict_that_is_left_out_must_be_an_object_with_a_target() -> None:
     """Otherwise it could not be compared with its change."""
-    body = encode(batch(change(T, Status.BLOCKED, NOW)))
+    body = encode(batch(change(T, Status.BLOCKED, NOW, bare=True)))
     broken = body.replace(b'"changes":[{', b'"changes":[{"verdict":5,')
 
     with pytest.raises(RecordError, match="not a batch"):

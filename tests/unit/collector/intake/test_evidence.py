@@ -26,10 +26,24 @@ NETWORK = Network(asn=64500, country="RU")
 def test_the_first_verdicts_of_a_network_and_event_are_kept_then_a_sample() -> None:
     """The mass of an event does not fill the database, and goes on being sampled."""
     sampler = EvidenceSampler()
-    kept = [sampler.keeps(NETWORK, "t", "blocked", 0.0) for _ in range(KEPT_OF_EVENT + 3 * SAMPLED_ONE_IN)]
+    sampler.keeps(NETWORK, "t", "blocked", 0.0)
+    for sponsor in ("x", "y"):
+        sampler.judged_alike(NETWORK, "t", "blocked", sponsor)
+    kept = [sampler.keeps(NETWORK, "t", "blocked", 0.0) for _ in range(KEPT_OF_EVENT - 1 + 3 * SAMPLED_ONE_IN)]
 
-    assert all(kept[:KEPT_OF_EVENT])
-    assert kept.count(True) == KEPT_OF_EVENT + 3
+    assert all(kept[: KEPT_OF_EVENT - 1])
+    assert kept.count(True) == KEPT_OF_EVENT - 1 + 3
+
+
+def test_all_is_kept_until_evidence_of_two_sponsors_was_judged_alike() -> None:
+    """Else one sponsor could use the places up with forgeries that nobody judges."""
+    sampler = EvidenceSampler(kept=1)
+    seen = [sampler.keeps(NETWORK, "t", "blocked", 0.0)]
+    for sponsor in ("x", "x", "y"):
+        sampler.judged_alike(NETWORK, "t", "blocked", sponsor)
+        seen.append(sampler.keeps(NETWORK, "t", "blocked", 0.0))
+
+    assert seen == [True, True, True, False]
 
 
 def test_other_networks_targets_statuses_and_events_are_counted_apart() -> None:
@@ -39,6 +53,9 @@ def test_other_networks_targets_statuses_and_events_are_counted_apart() -> None:
     places.append((Network(asn=64501, country="RU"), "t", "blocked"))
 
     assert [sampler.keeps(*place, 0.0) for place in places] == [True] * 4
+    for place in places:
+        for sponsor in ("x", "y"):
+            sampler.judged_alike(*place, sponsor)
     assert [sampler.keeps(*place, 1.0) for place in places] == [False] * 4
     assert [sampler.keeps(*place, 2.0 + EVENT_SECONDS) for place in places] == [True] * 4
 

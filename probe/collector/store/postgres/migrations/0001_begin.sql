@@ -30,7 +30,9 @@ CREATE TABLE agent (
     flag TEXT COLLATE "C" NOT NULL DEFAULT '',
     skew BIGINT NOT NULL DEFAULT 0,
     created BIGINT NOT NULL,
-    seen BIGINT NOT NULL
+    seen BIGINT NOT NULL,
+    votes_from BIGINT NOT NULL DEFAULT 0, -- since when the agent's reports count
+    weight BIGINT NOT NULL DEFAULT 1000 -- how much they count: in thousandths of a vote
 ) WITH (fillfactor = 50);
 
 -- Targets and networks by number: most rows of the database are spans, and they stay small.
@@ -94,10 +96,12 @@ CREATE TABLE span (
     causes TEXT COLLATE "C" NOT NULL,
     evidence BYTEA,
     before_watch BIGINT NOT NULL DEFAULT 0, -- whether the status began before the agent first measured the target
+    no_vote TEXT COLLATE "C" NOT NULL DEFAULT '', -- why the span changes no event; empty where it counts
     PRIMARY KEY (target, agent, start)
 );
 CREATE UNIQUE INDEX span_open ON span (target, agent) WHERE stop IS NULL;
 CREATE INDEX span_failing ON span (stop) WHERE status IN ('unreachable', 'down');
+CREATE INDEX span_not_judged ON span (target) WHERE no_vote = 'not_judged';
 CREATE INDEX span_bad ON span (target, network) WHERE status IN ('blocked', 'throttled');
 
 -- Verdicts behind changes, by the SHA-256 of their JSON, zlib-compressed and capped.
@@ -115,13 +119,14 @@ CREATE TABLE membership (
     PRIMARY KEY (target, agent)
 );
 
--- The newest verdict of each target from a control.
+-- The newest verdict of each target from each control, so that what a revoked one said gives way to the others.
 CREATE TABLE control (
-    target BIGINT NOT NULL PRIMARY KEY,
+    target BIGINT NOT NULL,
     agent BIGINT NOT NULL,
     time BIGINT NOT NULL,
     revision BIGINT NOT NULL,
-    body BYTEA NOT NULL
+    body BYTEA NOT NULL,
+    PRIMARY KEY (target, agent)
 );
 CREATE UNIQUE INDEX control_revision ON control (revision);
 
