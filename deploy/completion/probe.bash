@@ -7,7 +7,7 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector forget" | "probe collector import" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe ooni" | "probe ooni read" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector follow" | "probe collector following" | "probe collector forget" | "probe collector import" | "probe collector log" | "probe collector log export" | "probe collector log key" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe collector unfollow" | "probe ooni" | "probe ooni read" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
         esac
     done
     case "$path" in
@@ -115,7 +115,7 @@ _probe() {
             ;;
         "probe collector")
             options="-h --help"
-            commands="agents audit forget import register revoke serve token"
+            commands="agents audit follow following forget import log register revoke serve token unfollow"
             ;;
         "probe collector agents")
             options="-h --help"
@@ -146,6 +146,16 @@ _probe() {
             with_file="--db"
             with_value="--db --most"
             ;;
+        "probe collector follow")
+            options="--db --key -h --help"
+            with_file="--db"
+            with_value="--db --key"
+            ;;
+        "probe collector following")
+            options="--db -h --help"
+            with_file="--db"
+            with_value="--db"
+            ;;
         "probe collector forget")
             options="--db -h --help"
             with_file="--db"
@@ -156,6 +166,21 @@ _probe() {
             with_file="--db"
             with_value="--db --origin --clock"
             files="yes"
+            ;;
+        "probe collector log")
+            options="-h --help"
+            commands="export key"
+            ;;
+        "probe collector log export")
+            options="--db -h --help"
+            with_file="--db"
+            with_value="--db"
+            files="yes"
+            ;;
+        "probe collector log key")
+            options="--db -h --help"
+            with_file="--db"
+            with_value="--db"
             ;;
         "probe collector register")
             options="--db --country -h --help"
@@ -178,6 +203,11 @@ _probe() {
             with_file="--db"
             with_value="--db --sponsor --role --ttl --clock"
             choices[--role]="vantage control"
+            ;;
+        "probe collector unfollow")
+            options="--db --erase -h --help"
+            with_file="--db"
+            with_value="--db"
             ;;
         "probe ooni")
             options="-h --help"

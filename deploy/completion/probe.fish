@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector forget' 'probe collector import' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe ooni' 'probe ooni read' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector follow' 'probe collector following' 'probe collector forget' 'probe collector import' 'probe collector log' 'probe collector log export' 'probe collector log key' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe collector unfollow' 'probe ooni' 'probe ooni read' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
                 set path "$path $word"
         end
     end
@@ -163,12 +163,16 @@ complete -c probe -n '__probe_at probe verify' -l save -r -F -d 'Write what was 
 complete -c probe -n '__probe_at probe verify' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector' -a agents -d 'List, show, revoke and replace the agents that are enrolled'
 complete -c probe -n '__probe_at probe collector' -a audit -d 'Print what was done to the list of agents: tokens, enrolments, revocations, flags'
+complete -c probe -n '__probe_at probe collector' -a follow -d 'Follow the log of the collector at URL: its events are shown here with their source'
+complete -c probe -n '__probe_at probe collector' -a following -d 'List the collectors that this one follows'
 complete -c probe -n '__probe_at probe collector' -a forget -d 'Erase everything of this agent, as `probe forget` asks: for one whose key is lost'
 complete -c probe -n '__probe_at probe collector' -a import -d 'Take in the reports in FILE, which an agent has written with `probe outbox export` (- for standard input)'
+complete -c probe -n '__probe_at probe collector' -a log -d 'Show the key of the transparency log, and write the log as files'
 complete -c probe -n '__probe_at probe collector' -a register -d 'Import register history from FILE, the output of `probe targets diff OLD NEW --json` (- for standard input)'
 complete -c probe -n '__probe_at probe collector' -a revoke -d 'Refuse this agent from now on; its reports no longer count'
 complete -c probe -n '__probe_at probe collector' -a serve -d 'Serve until SIGTERM or Ctrl-C; requests in progress are finished first'
 complete -c probe -n '__probe_at probe collector' -a token -d 'Print a token with which one agent can enrol, once'
+complete -c probe -n '__probe_at probe collector' -a unfollow -d 'Stop following a collector, named as `probe collector following` names it'
 complete -c probe -n '__probe_at probe collector' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector agents' -a list -d 'List the agents, in the order they enrolled'
 complete -c probe -n '__probe_at probe collector agents' -a revoke -d 'Refuse this agent from now on; its reports no longer count'
@@ -189,6 +193,11 @@ complete -c probe -n '__probe_at probe collector audit' -l db -r -F -d 'The data
 complete -c probe -n '__probe_at probe collector audit' -l json -d 'JSON Lines, for programs'
 complete -c probe -n '__probe_at probe collector audit' -l most -x -d 'The newest entries'
 complete -c probe -n '__probe_at probe collector audit' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector follow' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
+complete -c probe -n '__probe_at probe collector follow' -l key -x -d 'Key of its log, got from elsewhere; without it, the one it names'
+complete -c probe -n '__probe_at probe collector follow' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector following' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
+complete -c probe -n '__probe_at probe collector following' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector forget' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector forget' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector import' -F
@@ -196,6 +205,14 @@ complete -c probe -n '__probe_at probe collector import' -l db -r -F -d 'The dat
 complete -c probe -n '__probe_at probe collector import' -l origin -x -d 'URL under which agents know this collector, as served'
 complete -c probe -n '__probe_at probe collector import' -l clock -x -d 'A laboratory\'s clock, like the variable PROBE_CLOCK'
 complete -c probe -n '__probe_at probe collector import' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector log' -a export -d 'Write the log to FOLDER as static files, which any web server can serve, and any copy can prove'
+complete -c probe -n '__probe_at probe collector log' -a key -d 'Print the public key of this collector\'s log, under which others verify and follow it'
+complete -c probe -n '__probe_at probe collector log' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector log export' -F
+complete -c probe -n '__probe_at probe collector log export' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
+complete -c probe -n '__probe_at probe collector log export' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector log key' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
+complete -c probe -n '__probe_at probe collector log key' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector register' -F
 complete -c probe -n '__probe_at probe collector register' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector register' -l country -x -d 'Country of the register: two capital letters, ISO 3166'
@@ -220,6 +237,9 @@ complete -c probe -n '__probe_at probe collector token' -l role -x -a 'vantage c
 complete -c probe -n '__probe_at probe collector token' -l ttl -x -d 'How long the token is valid: 90s, 30m, 24h, 7d'
 complete -c probe -n '__probe_at probe collector token' -l clock -x -d 'A laboratory\'s clock, like the variable PROBE_CLOCK'
 complete -c probe -n '__probe_at probe collector token' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector unfollow' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
+complete -c probe -n '__probe_at probe collector unfollow' -l erase -d 'Delete the copy of its log as well'
+complete -c probe -n '__probe_at probe collector unfollow' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe ooni' -a read -d 'Judge OONI measurements in FILES, and print one verdict for each, JSON Lines, in the order of the input'
 complete -c probe -n '__probe_at probe ooni' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe ooni read' -l out -r -F -d 'Folder for verdicts.jsonl and summary.txt'

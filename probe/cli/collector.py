@@ -11,7 +11,7 @@ from typing import IO
 
 import click
 
-from probe.cli import examples
+from probe.cli import collector_log, examples
 from probe.cli.collector_agents import agents_command, audit_command, revoke_agent
 from probe.cli.collector_database import CLOCK, DB, in_database, now_of
 from probe.cli.durations import parse_duration
@@ -299,3 +299,7 @@ def _lines_of(stream: IO[bytes], name: str) -> Iterator[bytes]:
     while line:
         yield line
         line = stream.readline(MAX_LINE + 1)
+
+
+for _more in (collector_log.log, collector_log.follow, collector_log.unfollow, collector_log.following):
+    command.add_command(_more)

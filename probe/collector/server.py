@@ -21,13 +21,23 @@ from probe.collector.fusing.fuser import Fuser, Upkeep, fuse_some
 from probe.collector.intake import agents_api, forget_api
 from probe.collector.log import log_api
 from probe.collector.log.checkpoint_memory import memory_file_of
+from probe.collector.log.following import Follower
 from probe.collector.log.own_log import OwnLog
 from probe.collector.metrics import CONTENT_TYPE
 from probe.collector.own_control import signature_fields
 from probe.collector.roles import ALL_ROLES, ProcessRole, look_for_marks, role_middleware
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store.database_url import open_store
-from probe.collector.web import api, feeds, html_pages, place_pages, reading_pages, service_pages, vantage_pages
+from probe.collector.web import (
+    api,
+    feeds,
+    followed_pages,
+    html_pages,
+    place_pages,
+    reading_pages,
+    service_pages,
+    vantage_pages,
+)
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import SettingsError, StorageError
 from probe.formats.batch import MAX_COMPRESSED
@@ -158,8 +168,7 @@ def application(
     app[service_pages.SERVICE_VIEWS] = service_pages.ServiceViewCache(collector)
     app[html_pages.TEMPLATES] = html_pages.templates()
     app[log_api.OWN_LOG] = OwnLog(collector, checkpoint_file)
-    app.add_routes(log_api.routes())
-    app.add_routes(_routes())
+    app.add_routes([*_routes(), *log_api.routes(), *followed_pages.routes()])
     return app
 
 
@@ -225,6 +234,7 @@ async def _start_tasks(app: web.Application, roles: frozenset[ProcessRole], task
     await tasks.enter_async_context(supervise("fuser", Fuser(collector).run_once))
     await tasks.enter_async_context(supervise("upkeep", Upkeep(collector).run_once))
     await tasks.enter_async_context(supervise("log", app[log_api.OWN_LOG].run_once, essential=False))
+    await tasks.enter_async_context(supervise("following", Follower(collector).run_once, essential=False))
     if ProcessRole.INTAKE not in roles:
         await tasks.enter_async_context(supervise("marks", partial(look_for_marks, collector)))
 

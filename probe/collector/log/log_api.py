@@ -12,8 +12,8 @@ from aiohttp import web
 from probe.collector.log import tree_reader
 from probe.collector.log.own_log import OwnLog, own_key
 from probe.collector.state import STATE
-from probe.collector.store import StoreSession, log_tables
-from probe.collector.store.log_tables import OWN
+from probe.collector.store import StoreSession, agents, log_tables
+from probe.collector.store.log_tables import OWN, fork_name
 from probe.collector.web.parameters import hexadecimal
 from probe.collector.web.responses import ApiError
 from probe.errors import RecordError, StateError
@@ -45,6 +45,7 @@ def routes() -> list[web.RouteDef]:
         *found,
         web.get(f"/following/{SOURCE}/log/checkpoint", get_followed_checkpoint),
         web.get(f"/following/{SOURCE}/log/key", get_followed_key),
+        web.get(f"/following/{SOURCE}/log/fork", get_fork),
         web.get(f"/api/v1/following/{SOURCE}" + "/events/{id}/proof", get_proof),
     ]
 
@@ -77,6 +78,18 @@ async def get_followed_key(request: web.Request) -> web.Response:
     if found is None:
         raise ApiError(404, "not_found", "there is no such log here")
     return _note(f"{found.vkey}\n".encode())
+
+
+async def get_fork(request: web.Request) -> web.Response:
+    """`/following/<source>/log/fork`: two signed checkpoints of a followed log that contradict each other."""
+
+    def read(session: StoreSession) -> bytes | None:
+        return agents.secret(session, fork_name(_number(session, request)))
+
+    notes = await request.app[STATE].store.read(read)
+    if notes is None:
+        raise ApiError(404, "not_found", "this log has not forked")
+    return _note(notes)
 
 
 async def get_tile(request: web.Request) -> web.Response:

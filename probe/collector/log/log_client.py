@@ -27,6 +27,10 @@ CONCURRENT_TILES = 4
 LOG_PATH = "/log"
 
 
+class MissingResourceError(UplinkError):
+    """A log does not have a resource (status 404 or 410)."""
+
+
 class LogForkError(RecordError):
     """Two checkpoints that one key has signed contradict each other: the log was rewritten.
 
@@ -123,7 +127,7 @@ class LogClient:
         width = tiles.width_of(0, bundle, size)
         try:
             body = await self.get(bundle_path(bundle, width), width * (tiles.MAX_ENTRY_BYTES + 2))
-        except UplinkError:
+        except MissingResourceError:
             if width == TILE_WIDTH:
                 raise
             # A log may delete a partial bundle once the full one is there (tlog-tiles).
@@ -154,7 +158,7 @@ class LogClient:
         length = tile.width * HASH_BYTES
         try:
             body = await self.get(tile.path, length)
-        except UplinkError:
+        except MissingResourceError:
             if tile.width == TILE_WIDTH:
                 raise
             body = (await self.get(tile._replace(width=TILE_WIDTH).path, tiles.MAX_TILE_BYTES))[:length]
@@ -182,6 +186,8 @@ async def fetch(http: aiohttp.ClientSession, url: str, limit: int) -> bytes:
     """
     try:
         async with http.get(url, allow_redirects=False) as answer:
+            if answer.status in (404, 410):
+                raise MissingResourceError(f"answers with status {answer.status}", where=url)
             if answer.status != 200:
                 raise UplinkError(f"answers with status {answer.status}", where=url)
             coding = answer.headers.get("Content-Encoding", "identity").strip().lower()

@@ -50,6 +50,11 @@ class NewEntry(msgspec.Struct, frozen=True):
 _COLUMNS = ", ".join(LogHead.__struct_fields__)
 
 
+def fork_name(no: int) -> str:
+    """The name under which the contradicting checkpoints of a followed log are stored (`agents.store_secret`)."""
+    return f"log fork: {no}"
+
+
 def head(session: StoreSession, no: int = OWN, *, lock: bool = False) -> LogHead | None:
     """A log's row; None when there is none. With `lock`, no other transaction appends until this one ends."""
     row = session.row(f"SELECT {_COLUMNS} FROM tlog WHERE no = ? {session.for_update if lock else ''}", no)  # noqa: S608
@@ -83,6 +88,11 @@ def update(session: StoreSession, changed: LogHead) -> None:
     names = [name for name in LogHead.__struct_fields__ if name != "no"]
     parts = ", ".join(f"{name} = ?" for name in names)
     session.run(f"UPDATE tlog SET {parts} WHERE no = ?", *(getattr(changed, name) for name in names), changed.no)  # noqa: S608
+
+
+def set_state(session: StoreSession, no: int, state: str) -> None:
+    """Set the state of a followed log: `active`, `stopped` or `forked`."""
+    session.run("UPDATE tlog SET state = ? WHERE no = ?", state, no)
 
 
 def append(session: StoreSession, no: int, size: int, new: Sequence[NewEntry]) -> None:

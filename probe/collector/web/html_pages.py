@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from probe.collector.state import STATE, Collector
-from probe.collector.store import from_ms
+from probe.collector.store import followed, from_ms
 from probe.collector.web import wording
 from probe.collector.web.board_summary import board_summary
 from probe.collector.web.board_view import BoardView, board_view
@@ -31,6 +31,8 @@ MAX_AGE_SECONDS = 1.0
 """For how many real seconds one read of the database answers every request."""
 MAX_NETWORK_COLUMNS = 8
 """With more networks than this the board shows countries; each country has a page with its networks."""
+MAX_FOLLOWED_SHOWN = 20
+"""Events of other collectors on a page."""
 RELOAD_SECONDS = 30.0
 """Seconds after which an open page reloads itself."""
 
@@ -96,6 +98,7 @@ def templates() -> jinja2.Environment:
         service_title=service_title,
         country=country_name,
         service_path=service_path,
+        collector_name=wording.collector_name,
         printable=printable,
     )
     return environment
@@ -105,9 +108,11 @@ async def get_board(request: web.Request) -> web.Response:
     """`/`: the board, services by network."""
     view = await request.app[BOARD].view()
     rate = request.app[STATE].clock.rate
+    lasting = await request.app[STATE].store.read(lambda session: followed.ongoing(session, MAX_FOLLOWED_SHOWN))
     return render(
         request,
         "board.html",
+        followed=lasting,
         view=view,
         now=view.now,
         summary=board_summary(view),

@@ -12,10 +12,19 @@ from typing import Any
 from aiohttp import web
 
 from probe.collector.state import STATE, Collector
+from probe.collector.store import followed
 from probe.collector.web import wording
 from probe.collector.web.display_names import catalogue_services, country_name, service_title
 from probe.collector.web.drawings import badge_drawing, timeline_drawing
-from probe.collector.web.html_pages import BOARD, MAX_AGE_SECONDS, RELOAD_SECONDS, missing_page, render, service_path
+from probe.collector.web.html_pages import (
+    BOARD,
+    MAX_AGE_SECONDS,
+    MAX_FOLLOWED_SHOWN,
+    RELOAD_SECONDS,
+    missing_page,
+    render,
+    service_path,
+)
 from probe.collector.web.network_counts import absence_text, count_networks, interference_text
 from probe.collector.web.parameters import BadgeQuery
 from probe.collector.web.register_timeline import Lag, ObservedNetwork, TimeBounds
@@ -76,9 +85,13 @@ async def get_service(request: web.Request) -> web.StreamResponse:
         return _csv(view) if suffix == "csv" else json_response(_record(view))
     if view is None:
         return await _missing(request, name)
+    others = await request.app[STATE].store.read(
+        lambda session: followed.of_service(session, view.service, MAX_FOLLOWED_SHOWN)
+    )
     return render(
         request,
         "service.html",
+        followed=others,
         view=view,
         now=view.now,
         title=service_title(view.service),

@@ -211,7 +211,12 @@ async def test_fusion_continues_after_failed_reads(
     await metrics_with(server, 'probe_collector_task_failing{task="fuser"} 1')
     status, text = await server.get("/readyz")
     assert status == 503
-    assert json.loads(text)["tasks"] == {"fuser": "failing", "upkeep": "running", "log": "running"}
+    assert json.loads(text)["tasks"] == {
+        "fuser": "failing",
+        "upkeep": "running",
+        "log": "running",
+        "following": "running",
+    }
     assert json.loads(text)["error"]["code"] == "task_failing"
 
     (event,) = await fused(server)
