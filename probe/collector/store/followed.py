@@ -34,12 +34,22 @@ class FollowedEvent(msgspec.Struct, frozen=True, kw_only=True):
     superseded: str
     event: Event
 
+    @property
+    def collector(self) -> str:
+        """The name of the collector that reported it."""
+        return collector_name(self.origin)
+
 
 class ReceivedEntry(msgspec.Struct, frozen=True):
     """An entry of a followed log that this version understands, with its index."""
 
     index: int
     entry: LogEntry
+
+
+def collector_name(origin: str) -> str:
+    """The name of a collector, from that of its log."""
+    return origin.removesuffix("/log")
 
 
 def store_events(session: StoreSession, no: int, received: list[ReceivedEntry], now: int) -> None:

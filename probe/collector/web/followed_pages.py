@@ -13,13 +13,12 @@ from aiohttp import web
 
 from probe.collector.state import STATE
 from probe.collector.store import StoreSession, followed, from_ms, log_tables, to_ms
-from probe.collector.store.followed import FollowedEvent
+from probe.collector.store.followed import FollowedEvent, collector_name
 from probe.collector.store.log_tables import LogHead
 from probe.collector.web import wording
 from probe.collector.web.html_pages import render
 from probe.collector.web.parameters import EventsQuery, hexadecimal
 from probe.collector.web.responses import ApiError, json_response
-from probe.collector.web.wording import collector_name
 from probe.errors import RecordError
 from probe.formats.atom import CONTENT_TYPE, FeedEntry, feed
 from probe.formats.checkpoint import unverified
@@ -186,14 +185,14 @@ def _revisions(session: StoreSession, no: int, event_id: str) -> list[FollowedRe
 
 
 def _record(each: FollowedEvent) -> dict[str, Any]:
-    source = {"name": collector_name(each.origin), "source": each.source, "log": each.origin}
+    source = {"name": each.collector, "source": each.source, "log": each.origin}
     return {"reported_by": source, "superseded": each.superseded, "event": each.event}
 
 
 def _entry(origin: str, each: FollowedEvent, now: datetime) -> FeedEntry:
     event = each.event
     link = f"{origin}/following/{each.source}/e/{event.id}"
-    by = f"reported by the collector {collector_name(each.origin)}, verified by its log"
+    by = f"reported by the collector {each.collector}, verified by its log"
     return FeedEntry(
         id=f"{link}#revision-{event.revision}",
         title=f"{wording.sentence(event)} ({by})",

@@ -98,7 +98,6 @@ def templates() -> jinja2.Environment:
         service_title=service_title,
         country=country_name,
         service_path=service_path,
-        collector_name=wording.collector_name,
         printable=printable,
     )
     return environment

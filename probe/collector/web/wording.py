@@ -253,8 +253,3 @@ def duration(length: timedelta) -> str:
 def count_of(number: int, one: str, many: str = "") -> str:
     """`1 vantage`, `2 vantages`."""
     return f"{number} {one if number == 1 else many or one + 's'}"
-
-
-def collector_name(origin: str) -> str:
-    """The name of a followed collector, from that of its log."""
-    return origin.removesuffix("/log")
