@@ -7,7 +7,7 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector follow" | "probe collector following" | "probe collector forget" | "probe collector import" | "probe collector log" | "probe collector log export" | "probe collector log key" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe collector unfollow" | "probe ooni" | "probe ooni read" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector follow" | "probe collector following" | "probe collector forget" | "probe collector import" | "probe collector log" | "probe collector log export" | "probe collector log key" | "probe collector notify-test" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector subscribe" | "probe collector subscriptions" | "probe collector token" | "probe collector unfollow" | "probe collector unsubscribe" | "probe ooni" | "probe ooni read" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
         esac
     done
     case "$path" in
@@ -115,7 +115,7 @@ _probe() {
             ;;
         "probe collector")
             options="-h --help"
-            commands="agents audit follow following forget import log register revoke serve token unfollow"
+            commands="agents audit follow following forget import log notify-test register revoke serve subscribe subscriptions token unfollow unsubscribe"
             ;;
         "probe collector agents")
             options="-h --help"
@@ -182,6 +182,11 @@ _probe() {
             with_file="--db"
             with_value="--db"
             ;;
+        "probe collector notify-test")
+            options="--db -h --help"
+            with_file="--db"
+            with_value="--db"
+            ;;
         "probe collector register")
             options="--db --country -h --help"
             with_file="--db"
@@ -198,6 +203,17 @@ _probe() {
             with_file="--db --config"
             with_value="--db --listen --origin --trusted-proxy --clock --trust-control --config --roles"
             ;;
+        "probe collector subscribe")
+            options="--db --service --country --network --kind --confirmed --digest --allow-private -h --help"
+            with_file="--db"
+            with_value="--db --service --country --network --kind --digest"
+            choices[--kind]="blocked throttled unblocked confirmed disputed withdrawn listed delisted"
+            ;;
+        "probe collector subscriptions")
+            options="--db --json -h --help"
+            with_file="--db"
+            with_value="--db"
+            ;;
         "probe collector token")
             options="--db --sponsor --role --ttl --clock -h --help"
             with_file="--db"
@@ -206,6 +222,11 @@ _probe() {
             ;;
         "probe collector unfollow")
             options="--db --erase -h --help"
+            with_file="--db"
+            with_value="--db"
+            ;;
+        "probe collector unsubscribe")
+            options="--db -h --help"
             with_file="--db"
             with_value="--db"
             ;;

@@ -11,7 +11,7 @@ from typing import IO
 
 import click
 
-from probe.cli import collector_log, examples
+from probe.cli import collector_alerts, collector_log, examples
 from probe.cli.collector_agents import agents_command, audit_command, revoke_agent
 from probe.cli.collector_database import CLOCK, DB, in_database, now_of
 from probe.cli.durations import parse_duration
@@ -49,6 +49,8 @@ def command() -> None:
 
 command.add_command(agents_command, "agents")
 command.add_command(audit_command)
+for _command in collector_alerts.COMMANDS:
+    command.add_command(_command)
 
 
 @command.command(epilog=examples("probe collector serve --db c.sqlite --origin https://collector.example"))
@@ -263,10 +265,12 @@ def register(db: str, country: str, file: Path) -> None:
     except OSError as error:
         raise ListError(f"cannot be read: {error.strerror}", where=name) from error
 
+    now = now_of("")
+
     async def keep() -> int:
         store = open_store(db, create=False)
         try:
-            return await store.write(lambda session: kept_changes.store_changes(session, country, chosen))
+            return await store.write(lambda session: kept_changes.store_changes(session, country, chosen, now))
         finally:
             await store.close()
 

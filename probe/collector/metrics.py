@@ -39,6 +39,9 @@ HELP = {
     "task_failing": "1 while the last pass of a background task failed, else 0, by task.",
     "task_failures_total": "Failed passes of background tasks, by task.",
     "task_success_age_seconds": "Seconds since a background task last finished a pass, by task.",
+    "alert_attempts_total": "Attempts to deliver a message to a subscription, by result: sent, failed, given_up.",
+    "alerts_waiting": "Messages to subscriptions that are not delivered yet.",
+    "alert_age_seconds": "How long the oldest of them has waited.",
     "dropped_samples_total": "Numbers that were not counted because they were negative, not finite or absurdly large.",
 }
 GAUGES = frozenset(
@@ -50,6 +53,8 @@ GAUGES = frozenset(
         "fusion_lag_seconds",
         "log_entries",
         "task_failing",
+        "alerts_waiting",
+        "alert_age_seconds",
         "task_success_age_seconds",
     }
 )

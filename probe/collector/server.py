@@ -24,11 +24,13 @@ from probe.collector.log.checkpoint_memory import memory_file_of
 from probe.collector.log.following import Follower
 from probe.collector.log.own_log import OwnLog
 from probe.collector.metrics import CONTENT_TYPE
+from probe.collector.notify.notifier import notifying
 from probe.collector.own_control import signature_fields
 from probe.collector.roles import ALL_ROLES, ProcessRole, look_for_marks, role_middleware
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store.database_url import open_store
 from probe.collector.web import (
+    alerts_page,
     api,
     feeds,
     followed_pages,
@@ -144,11 +146,7 @@ def _routes() -> list[web.AbstractRouteDef]:
         web.get("/as/{asn:(?:[Aa][Ss])?[0-9]{1,10}}", place_pages.get_network),
         web.get("/v/{name:[a-z2-7]{8}}", vantage_pages.get_vantage),
         web.get("/feed.atom", feeds.get_feed),
-        web.get("/api/v1/board", api.get_board),
-        web.get("/api/v1/events", api.get_events),
-        web.get("/api/v1/events/{id}", api.get_event),
-        web.get("/api/v1/spans", api.get_spans),
-        web.get("/api/v1/evidence/{digest}", api.get_evidence),
+        web.get("/alerts", alerts_page.get_alerts),
         web.static("/static", html_pages.STATIC),
         web.get("/healthz", healthz),
         web.get("/readyz", readyz),
@@ -168,7 +166,7 @@ def application(
     app[service_pages.SERVICE_VIEWS] = service_pages.ServiceViewCache(collector)
     app[html_pages.TEMPLATES] = html_pages.templates()
     app[log_api.OWN_LOG] = OwnLog(collector, checkpoint_file)
-    app.add_routes([*_routes(), *log_api.routes(), *followed_pages.routes()])
+    app.add_routes([*_routes(), *api.routes(), *log_api.routes(), *followed_pages.routes()])
     return app
 
 
@@ -229,14 +227,15 @@ async def _start_tasks(app: web.Application, roles: frozenset[ProcessRole], task
     """Start the background tasks of these roles; they end with the stack."""
     collector = app[STATE]
     supervise = collector.supervisor.supervise
-    if ProcessRole.FUSE not in roles:
-        return
-    await tasks.enter_async_context(supervise("fuser", Fuser(collector).run_once))
-    await tasks.enter_async_context(supervise("upkeep", Upkeep(collector).run_once))
-    await tasks.enter_async_context(supervise("log", app[log_api.OWN_LOG].run_once, essential=False))
-    await tasks.enter_async_context(supervise("following", Follower(collector).run_once, essential=False))
-    if ProcessRole.INTAKE not in roles:
-        await tasks.enter_async_context(supervise("marks", partial(look_for_marks, collector)))
+    if ProcessRole.FUSE in roles:
+        await tasks.enter_async_context(supervise("fuser", Fuser(collector).run_once))
+        await tasks.enter_async_context(supervise("upkeep", Upkeep(collector).run_once))
+        await tasks.enter_async_context(supervise("log", app[log_api.OWN_LOG].run_once, essential=False))
+        await tasks.enter_async_context(supervise("following", Follower(collector).run_once, essential=False))
+        if ProcessRole.INTAKE not in roles:
+            await tasks.enter_async_context(supervise("marks", partial(look_for_marks, collector)))
+    if ProcessRole.NOTIFY in roles:
+        await tasks.enter_async_context(notifying(collector))
 
 
 @contextlib.asynccontextmanager

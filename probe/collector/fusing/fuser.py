@@ -13,7 +13,7 @@ import msgspec
 
 from probe.collector.fusing.claims import claimed_marks, publish_claimed
 from probe.collector.state import Collector
-from probe.collector.store import StoreSession, agents, batches, events, from_ms, history, to_ms
+from probe.collector.store import StoreSession, agents, alert_marks, batches, events, from_ms, history, to_ms
 from probe.collector.store.announcements import MARKS
 from probe.collector.store.events import DirtyMark
 from probe.collector.store.standings import standings
@@ -161,4 +161,5 @@ def _whole_ms(event: Event) -> Event:
 def _publish(session: StoreSession, dirty: DirtyMark, found: list[NewRevision], now: int) -> None:
     for published in found:
         events.publish(session, published, now, dirty.reason)
+        alert_marks.mark_revision(session, published, now)
     events.clear_dirty(session, dirty)

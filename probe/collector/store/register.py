@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 import msgspec
 
 from probe.collector.store import Row, StoreSession, from_ms, to_ms
+from probe.collector.store.alert_marks import ListingMark, mark_listing
 from probe.lists.register_diff import ChangeKind, RegisterChange
 from probe.lists.registers.register_entry import RegisterDecision
 
 MAX_CHANGES_READ = 20_000
 """Changes of one service read for its page. Zello's listing grew to 75 records by 2019."""
+NEWS_PERIOD = timedelta(days=14)
+"""Older changes are history that is loaded late: they are shown, but nobody is told of them as news."""
+_TOLD = frozenset({ChangeKind.LISTED, ChangeKind.DELISTED})
 
 
-def store_changes(session: StoreSession, country: str, changes: Iterable[RegisterChange]) -> int:
-    """Store changes of a country's register; how many of them were new."""
-    return sum(_store_change(session, country, change) for change in changes)
+def store_changes(
+    session: StoreSession, country: str, changes: Iterable[RegisterChange], now: datetime | None = None
+) -> int:
+    """Store changes of a country's register; how many of them were new.
+
+    With `now`, subscribers are told of the new ones that are not older than `NEWS_PERIOD`.
+    """
+    new = [change for change in changes if _store_change(session, country, change)]
+    for change in new if now is not None else ():
+        moment = change.before or change.included
+        if change.kind in _TOLD and moment is not None and now is not None and now - moment <= NEWS_PERIOD:
+            listing = ListingMark(change.kind.value, 1, to_ms(moment))
+            mark_listing(session, change.service, country, listing, to_ms(now))
+    return len(new)
 
 
 def _store_change(session: StoreSession, country: str, change: RegisterChange) -> int:

@@ -24,6 +24,17 @@ EVENT_ID_DIGITS = 16
 SHA256_DIGITS = 64
 
 
+def routes() -> list[web.RouteDef]:
+    """The routes of the public data."""
+    return [
+        web.get("/api/v1/board", get_board),
+        web.get("/api/v1/events", get_events),
+        web.get("/api/v1/events/{id}", get_event),
+        web.get("/api/v1/spans", get_spans),
+        web.get("/api/v1/evidence/{digest}", get_evidence),
+    ]
+
+
 async def get_board(request: web.Request) -> web.Response:
     """`/api/v1/board`: one record for each service in each network, the networks, how many controls measure now."""
     view = await request.app[BOARD].view()

@@ -21,7 +21,7 @@ from tests.loopback.collector.conftest import Server
 async def test_health_and_readiness_are_reported(server: Server) -> None:
     """`/healthz` for the process, `/readyz` for the database and the background tasks."""
     assert await server.get("/healthz") == (200, '{"status":"ok"}')
-    tasks = '{"fuser":"running","upkeep":"running","log":"running","following":"running"}'
+    tasks = '{"fuser":"running","upkeep":"running","log":"running","following":"running","notify":"running"}'
     assert await server.get("/readyz") == (200, f'{{"status":"ready","tasks":{tasks}}}')
 
 

@@ -216,6 +216,7 @@ async def test_fusion_continues_after_failed_reads(
         "upkeep": "running",
         "log": "running",
         "following": "running",
+        "notify": "running",
     }
     assert json.loads(text)["error"]["code"] == "task_failing"
 

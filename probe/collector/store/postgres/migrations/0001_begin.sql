@@ -280,3 +280,63 @@ CREATE TABLE lease (
     until BIGINT NOT NULL,
     PRIMARY KEY (kind, key)
 ) WITH (fillfactor = 50);
+
+-- Who is told of events. The URL may hold a password or a token: no page and no log shows it. The body has the rest.
+CREATE TABLE subscription (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    channel TEXT COLLATE "C" NOT NULL,
+    url TEXT COLLATE "C" NOT NULL,
+    body BYTEA NOT NULL,
+    created BIGINT NOT NULL,
+    digest_due BIGINT NOT NULL DEFAULT 0
+);
+
+-- Revisions that nobody has been told of, one row an event, written in the transaction that publishes them.
+-- urgency: 2 tells at once, 1 soon (a network was unblocked), 0 with the next update.
+CREATE TABLE alert_mark (
+    event TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    first_revision BIGINT NOT NULL,
+    last_revision BIGINT NOT NULL,
+    service TEXT COLLATE "C" NOT NULL,
+    cc TEXT COLLATE "C" NOT NULL,
+    urgency BIGINT NOT NULL,
+    since BIGINT NOT NULL
+);
+CREATE INDEX alert_mark_place ON alert_mark (service, cc);
+
+-- The same for changes of a register.
+CREATE TABLE listing_mark (
+    service TEXT COLLATE "C" NOT NULL,
+    cc TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    entries BIGINT NOT NULL,
+    moment BIGINT NOT NULL,
+    since BIGINT NOT NULL,
+    PRIMARY KEY (service, cc, kind)
+);
+
+-- When a service in a country was last told of, and on how many networks it was blocked then.
+CREATE TABLE alert_told (
+    service TEXT COLLATE "C" NOT NULL,
+    cc TEXT COLLATE "C" NOT NULL,
+    told BIGINT NOT NULL,
+    networks BIGINT NOT NULL,
+    PRIMARY KEY (service, cc)
+);
+
+-- Messages, each under its idempotency key. state: held (for a digest), waiting, sent, failed.
+CREATE TABLE delivery (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    subscription TEXT COLLATE "C" NOT NULL,
+    channel TEXT COLLATE "C" NOT NULL,
+    created BIGINT NOT NULL,
+    due BIGINT NOT NULL,
+    lease BIGINT NOT NULL DEFAULT 0,
+    tries BIGINT NOT NULL DEFAULT 0,
+    state TEXT COLLATE "C" NOT NULL,
+    reason TEXT COLLATE "C" NOT NULL DEFAULT '',
+    finished BIGINT,
+    body BYTEA NOT NULL
+);
+CREATE INDEX delivery_open ON delivery (subscription, created, id) WHERE state IN ('held', 'waiting');
+CREATE INDEX delivery_created ON delivery (created);
