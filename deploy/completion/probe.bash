@@ -7,7 +7,7 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector follow" | "probe collector following" | "probe collector forget" | "probe collector import" | "probe collector log" | "probe collector log export" | "probe collector log key" | "probe collector notify-test" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector subscribe" | "probe collector subscriptions" | "probe collector token" | "probe collector unfollow" | "probe collector unsubscribe" | "probe ooni" | "probe ooni read" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector follow" | "probe collector following" | "probe collector forget" | "probe collector import" | "probe collector log" | "probe collector log export" | "probe collector log key" | "probe collector notify-test" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector subscribe" | "probe collector subscriptions" | "probe collector token" | "probe collector unfollow" | "probe collector unsubscribe" | "probe ooni" | "probe ooni read" | "probe ooni transitions" | "probe ooni write" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
         esac
     done
     case "$path" in
@@ -232,12 +232,20 @@ _probe() {
             ;;
         "probe ooni")
             options="-h --help"
-            commands="read"
+            commands="read transitions write"
             ;;
         "probe ooni read")
             options="--out --jobs --alone -h --help"
             with_file="--out"
             with_value="--out --jobs"
+            ;;
+        "probe ooni transitions")
+            options="--state --table --jobs -h --help"
+            with_file="--state"
+            with_value="--state --jobs"
+            ;;
+        "probe ooni write")
+            options="-h --help"
             ;;
         "probe targets")
             options="-h --help"

@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector follow' 'probe collector following' 'probe collector forget' 'probe collector import' 'probe collector log' 'probe collector log export' 'probe collector log key' 'probe collector notify-test' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector subscribe' 'probe collector subscriptions' 'probe collector token' 'probe collector unfollow' 'probe collector unsubscribe' 'probe ooni' 'probe ooni read' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector follow' 'probe collector following' 'probe collector forget' 'probe collector import' 'probe collector log' 'probe collector log export' 'probe collector log key' 'probe collector notify-test' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector subscribe' 'probe collector subscriptions' 'probe collector token' 'probe collector unfollow' 'probe collector unsubscribe' 'probe ooni' 'probe ooni read' 'probe ooni transitions' 'probe ooni write' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
                 set path "$path $word"
         end
     end
@@ -261,11 +261,18 @@ complete -c probe -n '__probe_at probe collector unfollow' -s h -l help -d 'Show
 complete -c probe -n '__probe_at probe collector unsubscribe' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector unsubscribe' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe ooni' -a read -d 'Judge OONI measurements in FILES, and print one verdict for each, JSON Lines, in the order of the input'
+complete -c probe -n '__probe_at probe ooni' -a transitions -d 'Judge the OONI measurements in FILES, in the order of their times, and print the transitions of each network'
+complete -c probe -n '__probe_at probe ooni' -a write -d 'Print the verdicts of a file (JSON Lines, - for standard input) as OONI measurements, which `oonidata` loads'
 complete -c probe -n '__probe_at probe ooni' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe ooni read' -l out -r -F -d 'Folder for verdicts.jsonl and summary.txt'
 complete -c probe -n '__probe_at probe ooni read' -l jobs -x -d 'How many processes read and judge'
 complete -c probe -n '__probe_at probe ooni read' -l alone -d 'Judge each measurement by itself, not with others of the same hour and network'
 complete -c probe -n '__probe_at probe ooni read' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe ooni transitions' -l state -r -F -d 'Folder that keeps what was read, so that a second run goes on'
+complete -c probe -n '__probe_at probe ooni transitions' -l table -d 'Print a table for people instead of JSON Lines'
+complete -c probe -n '__probe_at probe ooni transitions' -l jobs -x -d 'How many processes read and judge'
+complete -c probe -n '__probe_at probe ooni transitions' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe ooni write' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe targets' -a diff -d 'Print what was listed and delisted between two snapshots of a register'
 complete -c probe -n '__probe_at probe targets' -a fetch -d 'Download the list NAME of targets/registers.toml, and keep the chosen part of it'
 complete -c probe -n '__probe_at probe targets' -a import -d 'Make a list of targets from FILE, which has FORMAT (`auto`: recognised by its first bytes)'

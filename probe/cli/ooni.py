@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import click
 
@@ -21,6 +22,10 @@ from probe.ooni.summary import ReadSummary
 from probe.ooni.worker_pool import judged_rows
 
 ANOTHER_EXPERIMENT = "another experiment"
+_LATER_COMMANDS = {
+    "transitions": "probe.cli.ooni_transitions:transitions",
+    "write": "probe.cli.ooni_write:write",
+}
 JOBS = click.option(
     "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="How many processes read and judge."
 )
@@ -29,8 +34,22 @@ ALONE = click.option(
 )
 
 
+class _LazyOoniGroup(click.Group):
+    """A group that imports its larger commands when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_LATER_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _LATER_COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = _LATER_COMMANDS[cmd_name].partition(":")
+        return cast("click.Command", getattr(import_module(module), attribute))
+
+
 @click.group(
     "ooni",
+    cls=_LazyOoniGroup,
     epilog=examples("probe ooni read 2024020112_RU_webconnectivity.n0.0.jsonl.gz > verdicts.jsonl"),
 )
 def command() -> None:

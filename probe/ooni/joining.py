@@ -26,10 +26,10 @@ from probe.formats.ooni.failure_words import DNS_UNKNOWN
 from probe.judge import verdict as judge_evidence
 from probe.judge.vantage import conclude, notes
 from probe.model.failure import Failure
-from probe.model.hop import Purpose
+from probe.model.hop import Purpose, subjects_of
 from probe.model.observation import Exchange, Observation, Resolution
 from probe.model.resolver import Trust
-from probe.model.target import UrlTarget, parse
+from probe.model.target import Target, UrlTarget, parse
 from probe.model.verdict import (
     AnchorLook,
     ControlFacts,
@@ -71,12 +71,12 @@ class Joiner:
     def take(self, one: JudgedMeasurement) -> Verdict:
         """The verdict of a measurement, judged again where others add something to it."""
         alone = one.verdict
-        target = _url_target(alone.target)
+        target = _target_of(alone.target)
         network = alone.vantage.country, alone.vantage.asn
         key = (*network, alone.target)
         window = _kept(self._reports, one.report or f"{network}", ReportWindow())
         if target is not None:
-            self._book.add(target.host, alone.evidence.control)
+            self._book.add(_host_of(target), alone.evidence.control)
         self._add_ghost(network, alone)
         joined = alone
         if alone.status is Status.REACHABLE:
@@ -94,9 +94,7 @@ class Joiner:
         near = [one for one in known if abs(alone.time - one.time) <= JOIN_WINDOW]
         return sorted(near, key=lambda one: one.time)
 
-    def _judged_together(
-        self, alone: Verdict, target: UrlTarget, earlier: list[Verdict], window: ReportWindow
-    ) -> Verdict:
+    def _judged_together(self, alone: Verdict, target: Target, earlier: list[Verdict], window: ReportWindow) -> Verdict:
         observations = _joined_observations(alone, earlier)
         control = alone.evidence.control or next(
             (one.evidence.control for one in reversed(earlier) if one.evidence.control is not None), None
@@ -118,7 +116,7 @@ class Joiner:
         )
 
     def _beside(
-        self, alone: Verdict, target: UrlTarget, observations: tuple[Observation, ...], window: ReportWindow
+        self, alone: Verdict, target: Target, observations: tuple[Observation, ...], window: ReportWindow
     ) -> tuple[Resolution, ...]:
         """What the network's resolvers said of other names, where the name of the target is in question."""
         own = [
@@ -127,7 +125,7 @@ class Joiner:
             if isinstance(one, Resolution) and one.trust is Trust.SYSTEM and one.purpose is Purpose.SUBJECT
         ]
         if any(one.failure in _RESOLVER_FAILURES for one in own):
-            return window.other_names(alone.time, target.host)
+            return window.other_names(alone.time, _host_of(target))
         control = alone.evidence.control
         if control is None or "dns.nxdomain" not in control.failures or not any(one.addresses for one in own):
             return ()
@@ -135,7 +133,7 @@ class Joiner:
         return tuple(
             msgspec.structs.replace(ghost, purpose=Purpose.GHOST, at=0)
             for seen, ghost in known
-            if abs(seen.time - alone.time) <= JOIN_WINDOW and ghost.name != target.host
+            if abs(seen.time - alone.time) <= JOIN_WINDOW and ghost.name != _host_of(target)
         )
 
     def _add_ghost(self, network: _NetworkKey, alone: Verdict) -> None:
@@ -152,7 +150,7 @@ class Joiner:
             _kept(self._ghosts, network, deque(maxlen=MAX_GHOSTS)).append((alone, own[0]))
 
     def _with_hops(
-        self, control: ControlFacts | None, target: UrlTarget, observations: tuple[Observation, ...], alone: Verdict
+        self, control: ControlFacts | None, target: Target, observations: tuple[Observation, ...], alone: Verdict
     ) -> ControlFacts | None:
         """The control with what helpers of other measurements know of the hosts of later hops."""
         if control is None or control.statuses != (Status.REACHABLE,):
@@ -165,7 +163,7 @@ class Joiner:
                 continue
             following = _url_target(one.location)
             entry = self._book.served(following.host, alone.time) if following is not None else None
-            if following is None or entry is None or following.host == target.host:
+            if following is None or entry is None or following.host == _host_of(target):
                 continue
             pages.setdefault(one.url, ControlPage(url=one.url, status=one.status, location=one.location))
             pages.setdefault(f"{following.scheme}://{following.host}/", ControlPage(url=str(following)))
@@ -215,12 +213,21 @@ def _without_findings(evidence: Evidence) -> Evidence:
     return msgspec.structs.replace(evidence, rules=0, hop="", notes=(), nearer=(), families={}, failing={})
 
 
-def _url_target(text: str) -> UrlTarget | None:
+def _target_of(text: str) -> Target | None:
     try:
-        found = parse(text)
+        return parse(text)
     except TargetError:
         return None
+
+
+def _url_target(text: str) -> UrlTarget | None:
+    found = _target_of(text)
     return found if isinstance(found, UrlTarget) else None
+
+
+def _host_of(target: Target) -> str:
+    """The name or address of a target; empty where it has none."""
+    return subjects_of(target)[0].host
 
 
 def _kept(table: OrderedDict[_Key, _Value], key: _Key, new: _Value) -> _Value:

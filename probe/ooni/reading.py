@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from probe.errors import TargetError
 from probe.formats.ooni.contents import ContentReader
 from probe.formats.ooni.failure_words import is_known
 from probe.formats.ooni.helper import control_facts, without_helpers_success
+from probe.formats.ooni.inputs import target_of
 from probe.formats.ooni.measurement_header import OoniMeasurement, SetAside, read_header, read_keys
 from probe.formats.ooni.observations import OoniObservations
 from probe.formats.ooni.records import OoniTestKeys, TestHelper
 from probe.judge import verdict
 from probe.model.evidence_source import EvidenceSource
-from probe.model.target import DomainTarget, Target, UrlTarget, parse
+from probe.model.hop import subjects_of
 from probe.model.verdict import AnchorKind, AnchorLook, Evidence, Vantage, VantageState, Verdict
 from probe.ooni.content_reader import MeasuredContent
 
@@ -67,19 +67,20 @@ class OoniReader:
         return self._read_url(found, EvidenceSource(ooni=found.uid, file=file, line=number))
 
     def _read_url(self, found: OoniMeasurement, source: EvidenceSource) -> list[JudgedMeasurement] | SetAside:
-        target = _target_of(found.text)
-        if target is None:
-            return SetAside("its input is no URL", found.text[:120])
         keys = read_keys(found.header.test_keys)
         if isinstance(keys, SetAside):
             return keys
         read, odd = keys
+        target = target_of(found.text, read)
+        if target is None:
+            return SetAside("its input is no URL", found.text[:120])
         observations = OoniObservations(target, read, found.time, self._content, verifies=found.verifies).read()
         if not observations:
             return SetAside("nothing was measured", found.text[:120])
+        subject = subjects_of(target)[0]
         evidence = Evidence(
-            observations=without_helpers_success(target, observations),
-            control=control_facts(target, read, found.time, self._content),
+            observations=without_helpers_success(subject, observations),
+            control=control_facts(subject, read, found.time, self._content),
             error=_failure_of_client(read),
             source=source,
         )
@@ -137,13 +138,3 @@ def _helper_url(found: OoniMeasurement) -> str:
         address = None
     url = address.address if isinstance(address, TestHelper) else (address or "")
     return f"{url[:120].rstrip('/')}/" if url.startswith("https://") else "https://th.ooni.org/"
-
-
-def _target_of(text: str) -> UrlTarget | None:
-    try:
-        found: Target = parse(text)
-    except TargetError:
-        return None
-    if isinstance(found, DomainTarget):
-        return UrlTarget("http", found.host, 80)
-    return found if isinstance(found, UrlTarget) else None

@@ -12,8 +12,8 @@ from probe.errors import TargetError
 from probe.formats.ooni.names import addresses_of, depth_of, is_system
 from probe.formats.ooni.records import OoniQuery, OoniTransaction
 from probe.model.address import parse_address
-from probe.model.hop import MAX_REDIRECTS
-from probe.model.target import UrlTarget, normalise_host, parse
+from probe.model.hop import MAX_REDIRECTS, subjects_of
+from probe.model.target import Target, UrlTarget, normalise_host, parse
 
 UNRECORDED = "::"
 """Stands for the address of a hop that the measurement did not record. Success there counts; failure accuses nobody,
@@ -32,9 +32,10 @@ class OoniChain:
         transactions: the transactions in the order of their hops, each with its hop and canonical URL.
     """
 
-    def __init__(self, target: UrlTarget, requests: Sequence[OoniTransaction], queries: Sequence[OoniQuery]) -> None:
+    def __init__(self, target: Target, requests: Sequence[OoniTransaction], queries: Sequence[OoniQuery]) -> None:
         self.transactions: list[tuple[int, UrlTarget, OoniTransaction]] = []
-        self._hops: dict[str, int] = {target.host: 0}
+        host = subjects_of(target)[0].host
+        self._hops: dict[str, int] = {host: 0}
         """Host -> the first hop that has it."""
         self._names: dict[str, str] = {}
         """Address -> the host that it was given for."""
@@ -45,7 +46,7 @@ class OoniChain:
             url = parsed_url(one.request.url)
             if hop > MAX_REDIRECTS + 1 or url is None:
                 continue
-            if hop == 0 and url.host == target.host:
+            if hop == 0 and isinstance(target, UrlTarget) and url.host == host:
                 url = target
             self.transactions.append((hop, url, one))
             self._hops.setdefault(url.host, hop)

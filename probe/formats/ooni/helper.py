@@ -20,10 +20,9 @@ from probe.formats.ooni.records import HelperPage, OoniControl, OoniTestKeys, Oo
 from probe.formats.ooni.transactions import has_body
 from probe.model.address import is_bogon, parse_address
 from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.hop import Layer
+from probe.model.hop import Layer, Subject
 from probe.model.observation import Exchange, Observation, Resolution
 from probe.model.resolver import Trust
-from probe.model.target import UrlTarget
 from probe.model.verdict import ControlFacts, ControlPage, Status
 
 FLAG_VALID: Final = 8
@@ -33,11 +32,11 @@ _UNKNOWN: Final = "unknown_error"
 """The helper's word for whatever it has no other word for, a certificate that does not verify among it."""
 
 
-def control_facts(target: UrlTarget, keys: OoniTestKeys, time: datetime, reader: ContentReader) -> ControlFacts | None:
+def control_facts(target: Subject, keys: OoniTestKeys, time: datetime, reader: ContentReader) -> ControlFacts | None:
     """The helper's facts about the target; None where it was not reached or was asked for something else.
 
     Args:
-        target: what was measured.
+        target: what was tried at the first hop.
         keys: the test keys.
         time: of the measurement, which is the helper's, too.
         reader: reads pages.
@@ -60,7 +59,7 @@ def control_facts(target: UrlTarget, keys: OoniTestKeys, time: datetime, reader:
     )
 
 
-def _is_of_another(target: UrlTarget, keys: OoniTestKeys) -> bool:
+def _is_of_another(target: Subject, keys: OoniTestKeys) -> bool:
     """Whether the helper was asked for a URL of another host, or for a text that is none."""
     if keys.x_control_request is None or not keys.x_control_request.http_request:
         return False
@@ -68,7 +67,7 @@ def _is_of_another(target: UrlTarget, keys: OoniTestKeys) -> bool:
     return asked is None or asked.host != target.host
 
 
-def _failure(target: UrlTarget, control: OoniControl) -> str | None:
+def _failure(target: Subject, control: OoniControl) -> str | None:
     """How the helper failed at the target, as `ControlFacts.failures` has it; None where that is not known."""
     dns = failure_of(control.dns.failure) if control.dns is not None else None
     if dns is Failure.NXDOMAIN:
@@ -100,7 +99,7 @@ def _connect_failure(control: OoniControl) -> str | None:
     return None if first is None or first in OWN_FAULTS else f"{Layer.TCP}.{first}"
 
 
-def _addresses(target: UrlTarget, control: OoniControl) -> tuple[str, ...]:
+def _addresses(target: Subject, control: OoniControl) -> tuple[str, ...]:
     """The addresses that are the target's as the helper knows: those of its resolver, and those that showed TLS."""
     given = (control.dns.addrs if control.dns is not None else None) or []
     valid = [text for text, one in (control.ip_info or {}).items() if one.flags & FLAG_VALID]
@@ -124,7 +123,7 @@ def _failing(control: OoniControl) -> tuple[str, ...]:
     return tuple(sorted(address for address, well in works.items() if not well and not is_bogon(address)))
 
 
-def _pages(target: UrlTarget, keys: OoniTestKeys, reader: ContentReader) -> tuple[ControlPage, ...]:
+def _pages(target: Subject, keys: OoniTestKeys, reader: ContentReader) -> tuple[ControlPage, ...]:
     """The helper's page, where the target answered with a page here, and the two can be compared."""
     page = keys.control.http_request if keys.control is not None else None
     first = next((one for one in reversed(keys.requests or ()) if _is_first(one, target)), None)
@@ -132,10 +131,10 @@ def _pages(target: UrlTarget, keys: OoniTestKeys, reader: ContentReader) -> tupl
         return ()
     if 300 <= (first.response.code or 0) < 400 or not _is_comparable(first, keys):
         return ()
-    return (control_page(str(target), page, reader),)
+    return (control_page(target.url, page, reader),)
 
 
-def _is_first(one: OoniTransaction, target: UrlTarget) -> bool:
+def _is_first(one: OoniTransaction, target: Subject) -> bool:
     url = parsed_url(one.request.url)
     return url is not None and (url.scheme, url.host, url.port) == (target.scheme, target.host, target.port)
 
@@ -158,12 +157,12 @@ def control_page(url: str, page: HelperPage, reader: ContentReader) -> ControlPa
     )
 
 
-def without_helpers_success(target: UrlTarget, observations: Sequence[Observation]) -> tuple[Observation, ...]:
+def without_helpers_success(target: Subject, observations: Sequence[Observation]) -> tuple[Observation, ...]:
     """The observations without exchanges at addresses of the target that its client's resolver did not give.
 
     The handshakes there stay: a certificate that verifies shows whose address it is, whoever gave it.
     """
-    if parse_address(target.host) is not None:
+    if not target.is_name:
         return tuple(observations)
     given = {
         address

@@ -27,6 +27,7 @@ _KNOWN_PUBLIC: Final = frozenset(
 """The public resolvers that OONI asks. Any other address may be that of the client's provider, and is not kept."""
 _FAMILIES: Final = {"A": ("A",), "AAAA": ("AAAA",), "ANY": ("A", "AAAA")}
 _MAX_HOPS: Final = 32
+_MAX_ATTEMPTS: Final = 64
 
 
 def depth_of(tags: Iterable[str] | None) -> int | None:
@@ -36,6 +37,15 @@ def depth_of(tags: Iterable[str] | None) -> int | None:
             number = tag[6:]
             return min(int(number), _MAX_HOPS) if number.isdecimal() and len(number) <= 3 else None
     return None
+
+
+def attempt_of(tags: Iterable[str] | None) -> int:
+    """The number of the attempt in a record's tags (`attempt=N`, as this program writes them); 0 where none is."""
+    for tag in tags or ():
+        if tag.startswith("attempt="):
+            number = tag[8:]
+            return min(int(number), _MAX_ATTEMPTS) if number.isdecimal() and len(number) <= 3 else 0
+    return 0
 
 
 def milliseconds(seconds: float | None) -> int:
@@ -64,6 +74,7 @@ def resolutions(query: OoniQuery, hop: int) -> Iterator[Resolution]:
             failure=None if own else failed or Failure.NODATA,
             detail="" if own or not query.failure else query.failure[:60],
             hop=hop,
+            attempt=attempt_of(query.tags),
             at=at,
             took=max(0, milliseconds(query.t) - at),
         )
@@ -96,6 +107,7 @@ def late_answers(query: OoniQuery, first: OoniQuery | None, hop: int) -> Iterato
         addresses=addresses,
         failure=None if addresses else failure_of(query.failure) or Failure.NODATA,
         hop=hop,
+        attempt=attempt_of(query.tags),
         at=milliseconds(query.t),
     )
 

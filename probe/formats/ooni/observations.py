@@ -8,7 +8,7 @@ from datetime import datetime
 from probe.formats.ooni.chain import UNRECORDED, OoniChain, endpoint_of
 from probe.formats.ooni.contents import ContentReader
 from probe.formats.ooni.failure_words import CERTIFICATE_ERRORS, failure_of
-from probe.formats.ooni.names import SYSTEM_RESOLVER, is_system, late_answers, milliseconds, resolutions
+from probe.formats.ooni.names import SYSTEM_RESOLVER, attempt_of, is_system, late_answers, milliseconds, resolutions
 from probe.formats.ooni.received_bytes import read_events
 from probe.formats.ooni.records import OoniConnect, OoniHandshake, OoniQuery, OoniTestKeys, OoniTransaction, octets_of
 from probe.formats.ooni.transactions import PageContext, RequestPlace, read_exchange
@@ -24,7 +24,7 @@ from probe.model.observation import (
     TlsHandshake,
 )
 from probe.model.resolver import Trust
-from probe.model.target import UrlTarget
+from probe.model.target import Target, UrlTarget
 
 MAX_OBSERVATIONS = 512
 """Observations of one measurement. Web Connectivity tries some dozens of addresses."""
@@ -33,10 +33,10 @@ _MAX_CERTIFICATE_BYTES = 16_384
 
 
 class OoniObservations:
-    """The observations of one measurement of a URL.
+    """The observations of one measurement.
 
     Args:
-        target: the URL.
+        target: what was measured.
         keys: the test keys.
         started: when the measurement began.
         reader: reads pages and certificates.
@@ -44,9 +44,8 @@ class OoniObservations:
     """
 
     def __init__(
-        self, target: UrlTarget, keys: OoniTestKeys, started: datetime, reader: ContentReader, *, verifies: bool
+        self, target: Target, keys: OoniTestKeys, started: datetime, reader: ContentReader, *, verifies: bool
     ) -> None:
-        self._target = target
         self._keys = keys
         self._started = started
         self._reader = reader
@@ -159,6 +158,7 @@ def connection(one: OoniConnect, hop: int) -> Connection | None:
         port=one.port,
         failure=failed,
         hop=hop,
+        attempt=attempt_of(one.tags),
         at=at,
         took=max(0, milliseconds(one.t) - at),
         detail=(word or "")[:60],
@@ -175,10 +175,19 @@ def handshake(
     at = milliseconds(one.t0 if one.t0 is not None else one.t)
     if one.network in {"udp", "quic"}:
         return QuicExchange(
-            address=endpoint[0], port=endpoint[1], sni=name, verified=verified, failure=failed, hop=hop, at=at,
-            answered=failed in {None, Failure.CERTIFICATE, Failure.ALERT}, detail=(one.failure or "")[:60],
+            address=endpoint[0],
+            port=endpoint[1],
+            sni=name,
+            verified=verified,
             alpn=(one.negotiated_protocol or "")[:20],
-        )  # fmt: skip
+            answered=failed in {None, Failure.CERTIFICATE, Failure.ALERT},
+            failure=failed,
+            hop=hop,
+            attempt=attempt_of(one.tags),
+            at=at,
+            took=max(0, milliseconds(one.t) - at),
+            detail=(one.failure or "")[:60],
+        )
     return TlsHandshake(
         address=endpoint[0],
         port=endpoint[1],
@@ -191,6 +200,7 @@ def handshake(
         failure=failed,
         certificate=_certificate(one, name, started, reader, failed),
         hop=hop,
+        attempt=attempt_of(one.tags),
         at=at,
         took=max(0, milliseconds(one.t) - at),
         detail=(one.failure or "")[:60],

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from probe.formats.ooni.contents import ContentReader, PageFeatures, ReceivedPage
-from probe.formats.ooni.names import milliseconds
+from probe.formats.ooni.names import attempt_of, milliseconds
 from probe.formats.ooni.received_bytes import flow_of
 from probe.formats.ooni.records import (
     OoniNetworkEvent,
@@ -97,6 +97,7 @@ def read_exchange(one: OoniTransaction, place: RequestPlace, failure: Failure | 
         flow=flow_of(context.events, one.transaction_id, start=one.t0, end=one.t) if slow else None,
         failure=failure,
         hop=place.hop,
+        attempt=attempt_of(one.tags),
         at=at,
         took=took,
         detail=(one.failure or "")[:60],

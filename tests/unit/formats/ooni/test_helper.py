@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from probe.formats.ooni.chain import parsed_url
 from probe.formats.ooni.helper import without_helpers_success
+from probe.model.hop import Subject
 from probe.model.observation import Exchange, Resolution, TlsHandshake
 from probe.model.resolver import Trust
 from probe.model.verdict import ControlFacts, Status
@@ -79,8 +79,7 @@ def test_its_page_is_compared_where_the_target_answered_with_a_page() -> None:
 
 def test_pages_from_addresses_of_the_helper_are_left_out() -> None:
     """Handshakes there stay: they show whose the addresses are."""
-    target = parsed_url(HTTP)
-    assert target is not None
+    target = Subject("http", HOST, 80, HTTP)
     asked = Resolution(name=HOST, rrtype="A", resolver="system", trust=Trust.SYSTEM, addresses=(FORGED,))
     shown = TlsHandshake(address=ADDRESS, port=443, sni=HOST, verified=True)
     theirs, own = Exchange(url=HTTP, address=ADDRESS, status=200), Exchange(url=HTTP, address=FORGED, status=200)
