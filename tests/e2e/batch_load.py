@@ -16,7 +16,7 @@ from itertools import pairwise
 import aiohttp
 
 from probe.collector.intake.enrolment import make_token
-from probe.collector.store import Store, StoreSession, history, to_ms
+from probe.collector.store import Store, StoreSession, from_ms, history, to_ms
 from probe.collector.store.database_url import open_store
 from probe.formats.batch import Batch
 from probe.model.verdict import Cause, Status
@@ -34,20 +34,17 @@ class BatchLoad:
     """A number of agents that report, and what they were told.
 
     Attributes:
+        onsets: when each agent's changes began, in the order of its batches.
         acked: the last acknowledged batch of each agent, by its id.
         times: when batches were acknowledged, in seconds of the monotonic clock.
         retries: how often a batch was sent again.
     """
 
     agents: Sequence[FakeAgent]
-    start: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(days=20))
+    onsets: dict[str, list[datetime]] = field(default_factory=dict)
     acked: dict[str, int] = field(default_factory=dict)
     times: list[float] = field(default_factory=list)
     retries: int = 0
-
-    def time(self, seq: int) -> datetime:
-        """The time of the round and of the change that a batch reports."""
-        return self.start + timedelta(minutes=5 * (seq - 1))
 
     @asynccontextmanager
     async def running(self, http: aiohttp.ClientSession) -> AsyncIterator[None]:
@@ -85,13 +82,20 @@ class BatchLoad:
 
     def _next_batch(self, agent: FakeAgent) -> Batch:
         """A round, and a change: odd batches report a block, even ones its end."""
-        at = self.time(agent.seq + 1)
+        at = self._next_onset(agent)
         after, before = (Status.REACHABLE, Status.BLOCKED) if agent.seq % 2 else (Status.BLOCKED, Status.REACHABLE)
         title = f"{agent.id} {agent.seq}"
         shown = blocked_verdict(TARGET, "a.example", at, title=title)
         verdict = shown if after is Status.BLOCKED else proof(TARGET, after, at, title)
         flip = change(TARGET, after, at, Cause.TCP_RESET, before=before, verdict=verdict)
         return agent.batch(sent=at, rounds=rounds(at, 1), changes=(flip,))
+
+    def _next_onset(self, agent: FakeAgent) -> datetime:
+        """Now, in whole milliseconds, and later than the agent's last onset."""
+        earlier = self.onsets.setdefault(agent.id, [])
+        now = from_ms(to_ms(datetime.now(UTC)))
+        earlier.append(max([now, *(last + timedelta(milliseconds=1) for last in earlier[-1:])]))
+        return earlier[-1]
 
     async def acknowledged(self, more: int) -> None:
         """Wait until this many more batches are acknowledged."""
@@ -141,7 +145,7 @@ async def compare(db: str, load: BatchLoad) -> dict[str, int]:
         assert count == last, "no number is left out"
         doubled += abs(stored_rounds - count) + abs(len(starts) - count)
         # Every change begins a span at its onset, so the spans follow the order of the batches.
-        assert starts == [to_ms(load.time(number)) for number in range(1, len(starts) + 1)]
+        assert starts == [to_ms(onset) for onset in load.onsets.get(agent.id, [])[: len(starts)]]
     return {"acknowledged": sum(load.acked.values()), "stored": total, "lost": lost, "doubled": doubled}
 
 

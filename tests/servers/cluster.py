@@ -292,14 +292,22 @@ class Cluster:
             await self.ready(node)
 
     async def ready(self, node: int) -> None:
-        """Wait until a collector is ready."""
-        async with asyncio.timeout(READY_SECONDS), aiohttp.ClientSession() as http:
-            while True:
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with http.get(f"http://{self.address(node)}:8017/readyz") as answer:
-                        if answer.status == 200:
-                            return
-                await asyncio.sleep(0.1)
+        """Wait until a collector is ready; where it does not get so, the error has its last words."""
+        answer = "none"
+        try:
+            async with asyncio.timeout(READY_SECONDS), aiohttp.ClientSession() as http:
+                while answer != "ready":
+                    answer = await self._state_of(node, http) or answer
+                    await asyncio.sleep(0.1)
+        except TimeoutError as error:
+            raise AssertionError(answer, self.collectors[node].log.read_text()[-2000:]) from error
+
+    async def _state_of(self, node: int, http: aiohttp.ClientSession) -> str:
+        """`ready`, what `/readyz` says instead, or nothing."""
+        with contextlib.suppress(aiohttp.ClientError):
+            async with http.get(f"http://{self.address(node)}:8017/readyz") as answer:
+                return "ready" if answer.status == 200 else await answer.text()
+        return ""
 
     async def whole(self) -> None:
         """Wait until the database has a primary and two standbys, one of which each commit waits for."""
