@@ -31,6 +31,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         known: when the agent became sure of the status.
         evidence: SHA-256 of the stored evidence; empty when none was sent.
         before_watch: the status began before the agent first measured the target; `start` is that first measurement.
+        newer: the word of a newer version that stands for the status, which is `unknown` then; else empty.
     """
 
     agent: str
@@ -43,6 +44,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...] = ()
     evidence: str = ""
     before_watch: bool = False
+    newer: str = ""
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):

@@ -103,6 +103,7 @@ async def _store_batch(
         posted=_posted(request),
         received=received,
         rate=collector.clock.rate,
+        prefix=collector.strangers.client_of(request).prefix,
     )
     outcome = await check_and_store(collector, agent, unverified)
     collector.metrics.add("batch_seconds_sum", collector.real.monotonic() - began)

@@ -24,7 +24,6 @@ from probe.fuse.presence import MISSED_INTERVALS
 from probe.fuse.service import INTERFERENCE
 from probe.model.event import Network
 from probe.model.transition import VANTAGE
-from probe.model.verdict import Status
 
 CONTRADICTS = "evidence that is judged otherwise"
 """The flag of an agent whose verdicts contradict the evidence beside them."""
@@ -40,8 +39,9 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
         settled_evidence: the same of the settled statuses.
         control: the compressed verdicts of a control, in their order; None where one is too large to store.
         votes: of its changes and settled statuses; where there are none, each has a vote.
+        unread: verdicts of a control that this version cannot read; they are not stored.
         digest: SHA-256 of the signed body.
-        raw: the body as received, compressed.
+        raw: the body as received, compressed; empty where it held the sender's address.
         posted: the agent's clock at the request; None when it did not say.
         received: the collector's clock at the request.
         rate: speed of the collector's clock.
@@ -51,6 +51,7 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Packed | None, ...]
     settled_evidence: tuple[Packed | None, ...]
     control: tuple[bytes | None, ...]
+    unread: int = 0
     digest: bytes
     raw: bytes
     signature: bytes
@@ -122,7 +123,7 @@ def apply_batch(session: StoreSession, agent: AgentRow, verified: VerifiedBatch)
         agents.flag(session, agent.no, "two outboxes at once")
     if not agent.asn or not agent.cc:
         agents.adopt_network(session, agent.no, batch.network.asn, batch.network.country)
-    raw = (verified.raw, verified.signature) if batch.changes or batch.settled else (None, None)
+    raw = (verified.raw, verified.signature) if verified.raw and (batch.changes or batch.settled) else (None, None)
     key = (agent.no, batch.epoch, batch.seq)
     batches.add_batch(session, key, verified.digest, (now, to_ms(batch.sent), offset_ms), raw)
     batches.advance(session, agent.no, batch.epoch, batch.seq, now)
@@ -144,7 +145,7 @@ class _BatchWriter:
         network = network_of_batch(agent, verified.batch)
         self._country = network.country
         self._network = batches.network_number(session, network.asn, network.country)
-        self._ignored = 0
+        self._ignored = verified.unread
         before = history.presence_run_at(session, agent.no, self._now)
         last = 0 if before is None else before.stop
         self._bounds = ReportBounds(enrolled=agent.created, last=last, received=self._now)
@@ -279,15 +280,14 @@ class _BatchWriter:
         """A transition: it ends the open span where the next one begins."""
         transition = change.transition
         dated = self._bounds.dated(self._corrected(transition.onset), self._corrected(transition.time))
-        status = Status(transition.after)
         return Beginning(
             target=transition.target,
             start=dated.start,
             known=dated.known,
-            status=status,
+            status=transition.after,
             causes=transition.causes,
             evidence=evidence,
-            before_watch=dated.before_watch and status in INTERFERENCE,
+            before_watch=dated.before_watch and transition.after in INTERFERENCE,
             no_vote=no_vote,
         )
 

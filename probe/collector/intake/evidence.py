@@ -96,6 +96,31 @@ def pack_evidence(verdict: Verdict) -> Packed:
     return Packed(sha256(body).digest(), compressed)
 
 
+def pack_unread(raw: bytes) -> Packed | None:
+    """Pack a verdict that this version cannot read, as it was sent; None where it is out of bounds.
+
+    A newer version of the collector reads it, and so does `probe judge` of a newer version. A digest without a verdict
+    would pass for one that the sampler left out, and those have a vote.
+    """
+    if len(raw) > MAX_VERDICT_BYTES:
+        return None
+    compressed = zlib.compress(raw, 6)
+    return Packed(sha256(raw).digest(), compressed) if len(compressed) <= MAX_EVIDENCE_BYTES else None
+
+
+def inflated_evidence(compressed: bytes) -> bytes | None:
+    """The JSON of stored evidence; None where it is damaged or larger than what is stored today.
+
+    Older versions stored some kilobytes that inflate to megabytes.
+    """
+    inflater = zlib.decompressobj()
+    try:
+        body = inflater.decompress(compressed, MAX_VERDICT_BYTES + 1)
+    except zlib.error:
+        return None
+    return body if inflater.eof and len(body) <= MAX_VERDICT_BYTES else None
+
+
 def pack_control(verdict: Verdict) -> bytes | None:
     """The compressed JSON of a control's verdict; None when the JSON is larger than `MAX_VERDICT_BYTES`."""
     body = msgspec.json.encode(verdict)

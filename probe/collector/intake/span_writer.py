@@ -14,7 +14,7 @@ from probe.collector.intake.evidence import Packed
 from probe.collector.store import StoreSession, batches, history
 from probe.collector.store.history import NewSpan, OpenSpan
 from probe.fuse.service import INTERFERENCE
-from probe.model.verdict import Cause, Status
+from probe.model.verdict import Cause
 
 
 class SpanKey(msgspec.Struct, frozen=True):
@@ -29,6 +29,7 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     """A status that begins.
 
     Attributes:
+        status: a `Status`, or a word of a newer version: it ends what was, and counts for nothing.
         start: its onset; `known`: when the agent was sure; both in milliseconds.
         reported: where the open span began after `start`, the status begins at this moment; None for at once.
         no_vote: why it changes no event; empty where it may.
@@ -37,7 +38,7 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     start: int
     known: int
-    status: Status
+    status: str
     causes: tuple[Cause, ...]
     evidence: Packed | None
     before_watch: bool = False

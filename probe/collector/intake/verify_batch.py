@@ -14,16 +14,16 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
-from itertools import repeat
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from probe.collector.intake.apply_batch import VerifiedBatch
-from probe.collector.intake.batch_decoding import Keeps, decode_batch
+from probe.collector.intake.batch_decoding import DecodedBatch, Keeps, decode_batch
 from probe.collector.intake.enrolment import MAX_ASN, is_country
-from probe.collector.intake.evidence import EvidenceSampler, Packed, pack_control, pack_evidence
+from probe.collector.intake.evidence import EvidenceSampler, Packed, pack_control, pack_evidence, pack_unread
+from probe.collector.intake.sender_scrub import SenderScrub
 from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError
 from probe.errors import RecordError
@@ -43,8 +43,9 @@ from probe.model.verdict import Status, Verdict
 
 MAX_ROUNDS = 20_000
 """Rounds in one batch: a month of five-minute rounds is 8,640."""
-MAX_TARGETS = 50_000
-"""Statuses, services or control verdicts in one batch."""
+MAX_TARGETS = 10_000
+"""Statuses, services or control verdicts in one batch. An agent sends at most 512 of them; the oldest version sent all
+targets of its list at once."""
 MAX_SERVICE_LENGTH = 120
 """Characters of a service's name."""
 MIN_YEAR, MAX_YEAR = 1990, 2200
@@ -118,6 +119,7 @@ class BatchRequest(msgspec.Struct, frozen=True, kw_only=True):
         posted: the agent's clock at the request; None when it did not say.
         received: the collector's clock at the request.
         rate: speed of the collector's clock.
+        prefix: of the sender's address, see `SenderScrub`; empty when not known.
     """
 
     raw: bytes
@@ -126,6 +128,7 @@ class BatchRequest(msgspec.Struct, frozen=True, kw_only=True):
     posted: datetime | None
     received: datetime
     rate: float = 1.0
+    prefix: bytes = b""
 
 
 def verify_batch(
@@ -147,22 +150,23 @@ def verify_batch(
         Ed25519PublicKey.from_public_bytes(agent.pubkey).verify(request.signature, signed_bytes(origin, body))
     except (InvalidSignature, ValueError) as error:
         raise ApiError(401, "bad_signature", "the signature is not this agent's over this body and origin") from error
-    batch, left_out = _decoded(body, _keeps(sampler, request.received))
+    found, named = _scrubbed(_decoded(body, _keeps(sampler, request.received)), body, request.prefix)
+    batch = found.batch
     if batch.agent != agent.id:
         raise ApiError(400, "bad_batch", "the batch names another agent than its header")
     if len(batch.changes) + sum(item.verdict is not None for item in batch.settled) > MAX_CHANGES:
         raise ApiError(413, "too_large", f"a batch carries at most {MAX_CHANGES} changes and statuses with a verdict")
-    fault = find_fault(batch)
-    if fault:
+    if fault := find_fault(batch):
         raise ApiError(400, "bad_batch", fault)
-    zipped = request.encoding == "gzip"
     return VerifiedBatch(
         batch=batch,
-        evidence=_packed(batch.changes, left_out),
-        settled_evidence=_packed(batch.settled, repeat(None)),
+        evidence=_packed(batch.changes, found.changed),
+        settled_evidence=_packed(batch.settled, found.settled),
+        unread=found.unread_control,
         control=tuple(pack_control(not_ahead(verdict, request.received)) for verdict in batch.control),
         digest=sha256(body).digest(),
-        raw=request.raw if zipped else zlib.compress(request.raw, 6, wbits=31),
+        # The body as sent would keep the address that was removed.
+        raw=b"" if named else _zipped(request),
         signature=request.signature,
         posted=request.posted,
         received=request.received,
@@ -176,13 +180,44 @@ def not_ahead(verdict: Verdict, received: datetime) -> Verdict:
 
 
 def _packed(
-    items: Iterable[ReportedChange | ReportedStatus], left_out: Iterable[bytes | None]
+    items: Iterable[ReportedChange | ReportedStatus], outside: Iterable[Packed | None]
 ) -> tuple[Packed | None, ...]:
-    """The verdict of each item as it is stored, or only the digest of one that is left out."""
+    """The verdict of each item as it is stored, whether it is in the item or was left outside."""
     return tuple(
-        Packed(digest, None) if digest is not None else None if item.verdict is None else pack_evidence(item.verdict)
-        for item, digest in zip(items, left_out, strict=False)
+        packed or (None if item.verdict is None else pack_evidence(item.verdict))
+        for item, packed in zip(items, outside, strict=True)
     )
+
+
+def _zipped(request: BatchRequest) -> bytes:
+    return request.raw if request.encoding == "gzip" else zlib.compress(request.raw, 6, wbits=31)
+
+
+def _scrubbed(found: DecodedBatch, body: bytes, prefix: bytes) -> tuple[DecodedBatch, bool]:
+    """The batch without the address of its sender, and whether the body may name it."""
+    scrub = SenderScrub(prefix)
+    if not scrub.is_in(body):
+        return found, False
+    replace = msgspec.structs.replace
+    batch = found.batch
+    cleaned = replace(
+        found,
+        batch=replace(
+            batch,
+            changes=tuple(replace(each, verdict=scrub.removed(each.verdict)) for each in batch.changes),
+            settled=tuple(replace(each, verdict=scrub.removed(each.verdict)) for each in batch.settled),
+            control=tuple(each for each in map(scrub.removed, batch.control) if each is not None),
+        ),
+        changed=tuple(_scrubbed_unread(each, scrub) for each in found.changed),
+        settled=tuple(_scrubbed_unread(each, scrub) for each in found.settled),
+    )
+    return cleaned, True
+
+
+def _scrubbed_unread(packed: Packed | None, scrub: SenderScrub) -> Packed | None:
+    if packed is None or packed.compressed is None:
+        return packed
+    return pack_unread(scrub.removed_from_json(zlib.decompress(packed.compressed)))
 
 
 def _keeps(sampler: EvidenceSampler | None, received: datetime) -> Keeps:
@@ -195,31 +230,22 @@ def _keeps(sampler: EvidenceSampler | None, received: datetime) -> Keeps:
     return keeps
 
 
-def _decoded(body: bytes, keeps: Keeps) -> tuple[Batch, tuple[bytes | None, ...]]:
-    """Decode a batch; with the digests of the verdicts that are left out, as `decode_batch` gives them.
+def _decoded(body: bytes, keeps: Keeps) -> DecodedBatch:
+    """Decode a batch. Words of a newer version in statuses, causes and verdicts are kept.
 
-    A batch with a status or an observation of a newer version is refused for now, not for good: the agent keeps it
-    and sends it again, until this collector is updated. After a 400 it would send the batch without its content.
+    A word of a newer version anywhere else is refused for now, not for good: the agent keeps the batch and sends it
+    again, until this collector is updated. After a 400 it would send the batch without its content.
 
     Raises:
         ApiError: the body is not a batch, or has such a word.
     """
     try:
-        batch, left_out = decode_batch(body, keeps)
+        return decode_batch(body, keeps)
     except RecordError as error:
         if _UNKNOWN_WORD.match(error.what):
-            raise _newer() from error
+            message = "the batch has a word of a newer version: keep it until this collector is updated"
+            raise ApiError(503, "newer_version", message, retry_after=NEWER_RETRY_SECONDS) from error
         raise ApiError(400, "bad_batch", error.what[:200]) from error
-    transitions = [change.transition for change in batch.changes if change.transition.target != VANTAGE]
-    words = {word for item in transitions for word in (item.before, item.after)} - _STATUSES
-    if words and all(map(_WORD.fullmatch, words)):
-        raise _newer()
-    return batch, left_out
-
-
-def _newer() -> ApiError:
-    message = "the batch has a word of a newer version: keep it until this collector is updated"
-    return ApiError(503, "newer_version", message, retry_after=NEWER_RETRY_SECONDS)
 
 
 def find_fault(batch: Batch) -> str:
@@ -239,8 +265,10 @@ def find_fault(batch: Batch) -> str:
     if not all(text and not is_too_long(text) and text.isprintable() for text in _targets(batch)):
         return "a target is empty, too long or not printable"
     transitions = [change.transition for change in batch.changes]
-    if not all(item.target == VANTAGE or {item.before, item.after} <= _STATUSES for item in transitions):
-        return "a change passes between statuses that do not exist"
+    words = {word for item in transitions if item.target != VANTAGE for word in (item.before, item.after)}
+    words |= {item.status for item in batch.settled}
+    if not all(map(_WORD.fullmatch, words - _STATUSES)):
+        return "a status is no word"
     if not all(len(item.causes) <= MAX_CAUSES for item in transitions):
         return "a change has too many causes"
     if any(len(verdict.causes) > MAX_CAUSES for verdict in _verdicts(batch)):

@@ -13,6 +13,8 @@ from probe.fuse.presence import MISSED_INTERVALS
 from probe.model.event import Network, Presence, Span
 from probe.model.verdict import Cause, Status
 
+_STATUSES = {status.value: status for status in Status}
+
 
 class OpenSpan(msgspec.Struct, frozen=True):
     """The part of an open span that intake reads before it closes it."""
@@ -283,6 +285,11 @@ def services(session: StoreSession) -> dict[str, str]:
     return dict(session.rows("SELECT text, service FROM target WHERE service <> ''"))
 
 
+def known_status(word: str) -> Status:
+    """The status of a stored word; `unknown` for one of a newer version, which neither blocks nor lifts anything."""
+    return _STATUSES.get(word, Status.UNKNOWN)
+
+
 def _span(row: Row) -> Span:
     agent, target, asn, cc, start, stop, known, status, causes, evidence, before_watch = row
     return Span(
@@ -292,7 +299,8 @@ def _span(row: Row) -> Span:
         start=from_ms(start),
         stop=None if stop is None else from_ms(stop),
         known=from_ms(known),
-        status=Status(status),
+        status=known_status(status),
+        newer="" if status in _STATUSES else status,
         causes=tuple(Cause(cause) for cause in causes.split()),
         evidence="" if evidence is None else evidence.hex(),
         before_watch=bool(before_watch),

@@ -131,7 +131,7 @@ def _span(span: Span, secret: bytes) -> _PublicSpan:
         start=span.start,
         stop=span.stop,
         known=span.known,
-        status=span.status,
+        status=span.newer or span.status,
         causes=span.causes,
         evidence=span.evidence,
         before_watch=span.before_watch,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from datetime import datetime
 
 import msgspec
 
+from probe.collector.intake.evidence import inflated_evidence
 from probe.collector.state import public_name
 from probe.collector.store import StoreSession, batches, events, history, log_tables
 from probe.collector.store.events import Revision
@@ -94,7 +94,7 @@ def evidence(session: StoreSession, digest: str) -> bytes | None:
         body = batches.evidence(session, bytes.fromhex(digest))
     except ValueError:
         return None
-    return None if body is None else zlib.decompress(body)
+    return None if body is None else inflated_evidence(body)
 
 
 def _spans(session: StoreSession, event: Event) -> list[InterferenceSpan]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import zlib
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -11,10 +12,15 @@ import msgspec
 from probe.collector.intake.evidence import (
     EVENT_SECONDS,
     KEPT_OF_EVENT,
+    MAX_EVIDENCE_BYTES,
+    MAX_VERDICT_BYTES,
     SAMPLED_ONE_IN,
     EvidenceSampler,
+    Packed,
+    inflated_evidence,
     pack_control,
     pack_evidence,
+    pack_unread,
 )
 from probe.model.event import Network
 from tests.loopback.collector.vantages import blocked_verdict
@@ -70,3 +76,20 @@ def test_packed_evidence_is_the_verdict_under_the_digest_of_its_json() -> None:
     assert body == msgspec.json.encode(verdict)
     assert packed.digest == sha256(body).digest()
     assert pack_control(verdict) == packed.compressed
+
+
+def test_stored_evidence_is_inflated_within_bounds() -> None:
+    """Older versions stored what inflates to megabytes; such evidence is not shown."""
+    small = zlib.compress(b"x" * MAX_VERDICT_BYTES)
+
+    assert inflated_evidence(small) == b"x" * MAX_VERDICT_BYTES
+    assert inflated_evidence(zlib.compress(b"x" * (MAX_VERDICT_BYTES + 1))) is None
+    assert inflated_evidence(small[:-9]) is None
+    assert inflated_evidence(b"no zlib") is None
+
+
+def test_a_verdict_that_cannot_be_read_is_kept_within_the_same_bounds() -> None:
+    """One that is too large leaves no digest, which would pass for evidence that the sampler left out."""
+    assert pack_unread(b"{}") == Packed(sha256(b"{}").digest(), zlib.compress(b"{}", 6))
+    assert pack_unread(b"x" * (MAX_VERDICT_BYTES + 1)) is None
+    assert pack_unread(random.Random(7).randbytes(MAX_EVIDENCE_BYTES * 2)) is None

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import json
 import time
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.collector.intake.verify_batch import BatchRequest, find_fault, inflate, signature_of, verify_batch
+from probe.collector.intake.votes import votes_of
 from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError
 from probe.formats.batch import MAX_BYTES, Batch, ReportedChange, ReportedStatus, RoundReport, encode, signed_bytes
@@ -145,7 +147,7 @@ BAD = {
     "long": {"settled": (ReportedStatus(target="a" * 3000, status=Status.DOWN, since=NOW),)},
     "naive": {"sent": NOW.replace(tzinfo=None)},
     "year": {"settled": (ReportedStatus(target="a", status=Status.DOWN, since=NOW.replace(year=9999)),)},
-    "status": {"changes": transition(after="gone")},
+    "status": {"changes": transition(after="Gone!")},
     "onset": {"changes": transition(onset=NOW.replace(year=1))},
 }
 
@@ -289,10 +291,30 @@ def test_any_signed_bytes_are_a_batch_or_refused(body: bytes) -> None:
     ],
     ids=named,
 )
-def test_a_batch_with_a_word_of_a_newer_version_is_refused_for_now(path: tuple[Any, ...]) -> None:
-    """A 400 would make the agent drop its content. What is no word at all is refused for good."""
-    assert refused(lambda: verify_batch(AGENT, delivered(with_leaf(path, "slowed")), ORIGIN)) == 503
+def test_a_word_of_a_newer_version_is_kept(path: tuple[Any, ...]) -> None:
+    """The agent would drop the content after a 400. What is no word at all is refused."""
+    verified = verify_batch(AGENT, delivered(with_leaf(path, "slowed")), ORIGIN)
+
+    assert verified.evidence[0] is not None
+    assert path[0] != "changes" or votes_of(verified.batch, verified.evidence).changes[0].no_vote or path[2] == "to"
+    assert (verified.unread, len(verified.batch.control)) == ((1, 0) if path[0] == "control" else (0, 1))
     assert refused(lambda: verify_batch(AGENT, delivered(with_leaf(path, "<b>")), ORIGIN)) == 400
+
+
+def test_the_address_of_the_sender_is_removed_from_its_evidence() -> None:
+    """Also from the signed body, which is not stored then; without it nothing is changed."""
+    body = encode(FULL).replace(b"Access denied", b"You are 203.0.113.77")
+    known = delivered(body)
+    prefix = bytes([203, 0, 113])
+    verified = verify_batch(AGENT, msgspec.structs.replace(known, prefix=prefix), ORIGIN)
+
+    assert verified.raw == b""
+    assert b"203.0.113.77" not in msgspec.json.encode(verified.batch)
+    packed = [each for each in (*verified.evidence, *verified.settled_evidence) if each is not None]
+    assert not any(b"113.77" in zlib.decompress(each.compressed) for each in packed if each.compressed)
+    other = verify_batch(AGENT, msgspec.structs.replace(known, prefix=bytes([198, 51, 7])), ORIGIN)
+    assert other.raw
+    assert "203.0.113.77" in str(other.batch)
 
 
 def test_a_cause_of_a_newer_version_is_accepted() -> None:
