@@ -165,8 +165,7 @@ def verify_batch(
         unread=found.unread_control,
         control=tuple(pack_control(not_ahead(verdict, request.received)) for verdict in batch.control),
         digest=sha256(body).digest(),
-        # The body as sent would keep the address that was removed.
-        raw=b"" if named else _zipped(request),
+        raw=b"" if named else _zipped(request),  # it would keep the address that was removed
         signature=request.signature,
         posted=request.posted,
         received=request.received,
