@@ -7,7 +7,7 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector follow" | "probe collector following" | "probe collector forget" | "probe collector import" | "probe collector log" | "probe collector log export" | "probe collector log key" | "probe collector notify-test" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector subscribe" | "probe collector subscriptions" | "probe collector token" | "probe collector unfollow" | "probe collector unsubscribe" | "probe ooni" | "probe ooni read" | "probe ooni transitions" | "probe ooni write" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector follow" | "probe collector following" | "probe collector forget" | "probe collector import" | "probe collector log" | "probe collector log export" | "probe collector log key" | "probe collector log recover" | "probe collector notify-test" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector subscribe" | "probe collector subscriptions" | "probe collector token" | "probe collector unfollow" | "probe collector unsubscribe" | "probe ooni" | "probe ooni read" | "probe ooni transitions" | "probe ooni write" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
         esac
     done
     case "$path" in
@@ -169,7 +169,7 @@ _probe() {
             ;;
         "probe collector log")
             options="-h --help"
-            commands="export key"
+            commands="export key recover"
             ;;
         "probe collector log export")
             options="--db -h --help"
@@ -179,6 +179,11 @@ _probe() {
             ;;
         "probe collector log key")
             options="--db -h --help"
+            with_file="--db"
+            with_value="--db"
+            ;;
+        "probe collector log recover")
+            options="--db --begin-anew -h --help"
             with_file="--db"
             with_value="--db"
             ;;

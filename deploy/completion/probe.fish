@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector follow' 'probe collector following' 'probe collector forget' 'probe collector import' 'probe collector log' 'probe collector log export' 'probe collector log key' 'probe collector notify-test' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector subscribe' 'probe collector subscriptions' 'probe collector token' 'probe collector unfollow' 'probe collector unsubscribe' 'probe ooni' 'probe ooni read' 'probe ooni transitions' 'probe ooni write' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector follow' 'probe collector following' 'probe collector forget' 'probe collector import' 'probe collector log' 'probe collector log export' 'probe collector log key' 'probe collector log recover' 'probe collector notify-test' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector subscribe' 'probe collector subscriptions' 'probe collector token' 'probe collector unfollow' 'probe collector unsubscribe' 'probe ooni' 'probe ooni read' 'probe ooni transitions' 'probe ooni write' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
                 set path "$path $word"
         end
     end
@@ -167,7 +167,7 @@ complete -c probe -n '__probe_at probe collector' -a follow -d 'Follow the log o
 complete -c probe -n '__probe_at probe collector' -a following -d 'List the collectors that this one follows'
 complete -c probe -n '__probe_at probe collector' -a forget -d 'Erase everything of this agent, as `probe forget` asks: for one whose key is lost'
 complete -c probe -n '__probe_at probe collector' -a import -d 'Take in the reports in FILE, which an agent has written with `probe outbox export` (- for standard input)'
-complete -c probe -n '__probe_at probe collector' -a log -d 'Show the key of the transparency log, and write the log as files'
+complete -c probe -n '__probe_at probe collector' -a log -d 'Show the key of the transparency log, write the log as files, mend it after a restore'
 complete -c probe -n '__probe_at probe collector' -a notify-test -d 'Send a test message to a subscription now, once'
 complete -c probe -n '__probe_at probe collector' -a register -d 'Import register history from FILE, the output of `probe targets diff OLD NEW --json` (- for standard input)'
 complete -c probe -n '__probe_at probe collector' -a revoke -d 'Refuse this agent from now on; its reports no longer count'
@@ -211,12 +211,16 @@ complete -c probe -n '__probe_at probe collector import' -l clock -x -d 'A labor
 complete -c probe -n '__probe_at probe collector import' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector log' -a export -d 'Write the log to FOLDER as static files, which any web server can serve, and any copy can prove'
 complete -c probe -n '__probe_at probe collector log' -a key -d 'Print the public key of this collector\'s log, under which others verify and follow it'
+complete -c probe -n '__probe_at probe collector log' -a recover -d 'Mend the log after a backup was restored that is older than what was published'
 complete -c probe -n '__probe_at probe collector log' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector log export' -F
 complete -c probe -n '__probe_at probe collector log export' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector log export' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector log key' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector log key' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector log recover' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
+complete -c probe -n '__probe_at probe collector log recover' -l begin-anew -d 'There is no copy: begin the log anew under another key'
+complete -c probe -n '__probe_at probe collector log recover' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector notify-test' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector notify-test' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector register' -F

@@ -9,11 +9,13 @@ import click
 
 from probe.cli import examples, printable
 from probe.cli.collector_database import DB, in_database, now_of
+from probe.collector.log import recovery
+from probe.collector.log.checkpoint_memory import memory_file_of
 from probe.collector.log.export import export_log
 from probe.collector.log.following import FORKED, STOPPED, add_followed, begin_following
-from probe.collector.log.log_client import log_session
+from probe.collector.log.log_client import LogClient, log_session
 from probe.collector.log.own_log import stored_key
-from probe.collector.store import StoreSession, log_tables
+from probe.collector.store import Store, StoreSession, log_tables
 from probe.collector.store.database_url import open_store
 from probe.collector.store.log_tables import LogHead
 from probe.errors import ExitStatus, UsageError
@@ -24,7 +26,7 @@ from probe.formats.signed_note import parse_key
     "log", epilog=examples("probe collector log key --db c.sqlite", "probe collector log export --db c.sqlite DIR")
 )
 def log() -> None:
-    """Show the key of the transparency log, and write the log as files."""
+    """Show the key of the transparency log, write the log as files, mend it after a restore."""
 
 
 @log.command(epilog=examples("probe collector log key --db c.sqlite"))
@@ -60,6 +62,41 @@ def export(db: str, folder: Path) -> None:
 
     size, written = asyncio.run(run())
     click.echo(f"{folder}: {size} entries, {written} files written")
+
+
+@log.command(epilog=examples("probe collector log recover --db c.sqlite https://friend.example/following/0123abcd/log"))
+@DB
+@click.argument("source", metavar="FOLDER|URL", required=False)
+@click.option("--begin-anew", is_flag=True, help="There is no copy: begin the log anew under another key.")
+def recover(db: str, source: str | None, begin_anew: bool) -> None:
+    """Mend the log after a backup was restored that is older than what was published.
+
+    Takes the missing entries from a copy of the log: the folder that `probe collector log export` wrote, or the copy of
+    a follower. They are verified against this log's own signature, and their events come back as well. With
+    --begin-anew every follower has to be told the new key; stop the collector first.
+    """
+    if begin_anew == (source is not None):
+        raise UsageError("a copy of the log, or --begin-anew, is needed", mend="see docs/operations.md")
+
+    async def run() -> str:
+        store = open_store(db, create=False)
+        try:
+            if source is None:
+                await recovery.begin_anew(store, memory_file_of(db))
+                return "The log begins anew under another key at the next start of the collector."
+            before, after = await _recovered(store, source, db)
+            return f"The log had {before} entries, and has {after}."
+        finally:
+            await store.close()
+
+    click.echo(asyncio.run(run()))
+
+
+async def _recovered(store: Store, source: str, db: str) -> tuple[int, int]:
+    if "://" not in source:
+        return await recovery.recover(store, recovery.FolderCopy(Path(source)), memory_file_of(db))
+    async with log_session() as http:
+        return await recovery.recover(store, LogClient(http, source), memory_file_of(db))
 
 
 @click.command(epilog=examples("probe collector follow --db c.sqlite https://other.example --key other.example/log+…"))

@@ -181,7 +181,8 @@ def _append(session: StoreSession, name: str, memory: CheckpointMemory, now: int
     fresh = events.revisions_after(session, found.position, MAX_APPENDED)
     if not fresh:
         return 0
-    new = [_entry(each) for each in fresh]
+    known = log_tables.logged_among(session, [each.no for each in fresh])  # those that came back from a copy of the log
+    new = [_entry(each) for each in fresh if each.no not in known]
     root = grow(session, OWN, found.size, new)
     note = Checkpoint(origin=found.origin, size=found.size + len(new), root=root).signed(private)
     changed = msgspec.structs.replace(

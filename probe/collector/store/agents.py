@@ -168,6 +168,12 @@ def store_secret(session: StoreSession, key: str, value: bytes) -> None:
     session.run("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", key, value)
 
 
+def replace_secret(session: StoreSession, key: str, value: bytes) -> None:
+    """Store a secret in the place of the one there is."""
+    session.run("DELETE FROM meta WHERE key = ?", key)
+    store_secret(session, key, value)
+
+
 def note_question(session: StoreSession, number: int) -> None:
     """Write how often somebody asked whether the database can be written; it is what `/readyz` writes."""
     session.run(

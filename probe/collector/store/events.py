@@ -108,16 +108,43 @@ def current_events(session: StoreSession, service: str, cc: str) -> tuple[list[E
 
 def publish(session: StoreSession, published: NewRevision, now: int, reason: str = "") -> None:
     """Store a revision, and the event with it as its last one; a withdrawal with its reason."""
+    _store_revision(session, published, now, reason)
+    _store_event(session, published)
+
+
+def restore(session: StoreSession, published: NewRevision, now: int, reason: str) -> int | None:
+    """Store a revision that a backup lacks; the event with it unless it has a later one.
+
+    Returns:
+        The number of the revision; None where another one of this event and number is stored.
+    """
     event = published.event
-    body = msgspec.json.encode(event)
-    superseded = WITHDRAWN if published.kind is RevisionKind.WITHDRAWN else published.into
+    same = session.row("SELECT no, body FROM revision WHERE id = ? AND revision = ?", event.id, event.revision)
+    if same is not None:
+        return int(same[0]) if _EVENT.decode(same[1]) == event else None
+    number = _store_revision(session, published, now, reason)
+    last = session.row("SELECT revision FROM event WHERE id = ?", event.id)
+    if last is None or last[0] < event.revision:
+        _store_event(session, published)
+    return number
+
+
+def _store_revision(session: StoreSession, published: NewRevision, now: int, reason: str) -> int:
+    event, number = published.event, next_number(session, "revision")
     session.run(
         "INSERT INTO revision (no, id, revision, kind, published, body, reason, successor)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        *(next_number(session, "revision"), event.id, event.revision, published.kind, now, body),
+        *(number, event.id, event.revision, published.kind, now, msgspec.json.encode(event)),
         reason if published.kind is RevisionKind.WITHDRAWN else "",
         published.into,
     )
+    return number
+
+
+def _store_event(session: StoreSession, published: NewRevision) -> None:
+    event = published.event
+    body = msgspec.json.encode(event)
+    superseded = WITHDRAWN if published.kind is RevisionKind.WITHDRAWN else published.into
     session.run(
         "INSERT INTO event (id, revision, service, scope, asn, cc, status, onset, lifted, superseded, body)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision,"

@@ -121,6 +121,16 @@ def entry_indices(session: StoreSession, no: int, event: str) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
+def logged_among(session: StoreSession, numbers: Sequence[int]) -> set[int]:
+    """Which of these numbers of revisions have an entry; they are given in their order."""
+    if not numbers:
+        return set()
+    rows = session.rows(
+        "SELECT revision_no FROM tlog_entry WHERE revision_no >= ? AND revision_no <= ?", numbers[0], numbers[-1]
+    )
+    return {row[0] for row in rows} & set(numbers)
+
+
 def tiles(session: StoreSession, no: int, wanted: Iterable[TileId]) -> dict[TileId, bytes]:
     """These tiles of a log; those that it has not, or not that wide, are left out."""
     found: dict[TileId, bytes] = {}

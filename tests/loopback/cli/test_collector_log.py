@@ -112,3 +112,24 @@ async def test_wrong_usage_is_named_in_one_line(tmp_path: Path) -> None:
         await run("follow", "--db", db, "http://127.0.0.1:1")
     with pytest.raises(UsageError, match="no collector's address"):
         await run("follow", "--db", db, "c.example")
+
+
+async def test_a_log_is_mended_from_an_export_or_begun_anew(tmp_path: Path) -> None:
+    """Here the database lacks nothing; what it lacks comes back as tests of `probe.collector.log.recovery` show."""
+    db, out = tmp_path / "c.db", tmp_path / "out"
+    await started(db, 3)
+    await run("log", "export", "--db", db, out)
+    _, before = await run("log", "key", "--db", db)
+
+    _, mended = await run("log", "recover", "--db", db, out)
+    with pytest.raises(UsageError, match="a copy of the log, or --begin-anew"):
+        await run("log", "recover", "--db", db)
+    with pytest.raises(UplinkError):
+        await run("log", "recover", "--db", db, "http://127.0.0.1:1")
+    _, anew = await run("log", "recover", "--db", db, "--begin-anew")
+    await started(db)
+    _, after = await run("log", "key", "--db", db)
+
+    assert mended == "The log had 3 entries, and has 3.\n"
+    assert "begins anew under another key" in anew
+    assert before != after

@@ -1,18 +1,22 @@
-"""SQL of transparency logs."""
+"""SQL of transparency logs, on both engines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import asyncio
 
 import msgspec
 import pytest
 
-from probe.collector.store import log_tables
+from probe.clock import Clock
+from probe.collector.log.own_log import OwnLog
+from probe.collector.state import Collector
+from probe.collector.store import ConstraintError, Store, StoreSession, log_tables
+from probe.collector.store.database_url import open_store
 from probe.collector.store.log_tables import OWN, LogHead, NewEntry
-from probe.collector.store.sqlite.sqlite_file import open_file
-from probe.collector.store.sqlite.sqlite_store import SqliteSession
+from probe.formats.checkpoint import unverified
+from probe.formats.merkle import leaf_hash, root_of
 from probe.formats.tiles import TileId
+from tests.loopback.collector.log.published import MAY, publish_many
 
 HEAD = LogHead(
     no=3,
@@ -32,15 +36,7 @@ HEAD = LogHead(
 )
 
 
-@pytest.fixture
-def session() -> Iterator[SqliteSession]:
-    """An empty database in memory."""
-    connection = open_file(Path(":memory:"), create=True)
-    yield SqliteSession(connection)
-    connection.close()
-
-
-def test_a_row_is_read_as_it_was_stored_and_stored_once(session: SqliteSession) -> None:
+def test_a_row_is_read_as_it_was_stored_and_stored_once(session: StoreSession) -> None:
     """The own log is none of the followed ones."""
     log_tables.add(session, HEAD)
     log_tables.add(session, msgspec.structs.replace(HEAD, size=99))
@@ -55,7 +51,7 @@ def test_a_row_is_read_as_it_was_stored_and_stored_once(session: SqliteSession) 
     assert log_tables.head(session, 4) is None
 
 
-def test_the_newest_entry_of_each_revision_is_found(session: SqliteSession) -> None:
+def test_the_newest_entry_of_each_revision_is_found(session: StoreSession) -> None:
     log_tables.append(session, 3, 0, [NewEntry("e", 1, b"x"), NewEntry("e", 2, b"y"), NewEntry("f", 1, b"z")])
     log_tables.append(session, 3, 3, [NewEntry("e", 1, b"w")])
 
@@ -64,15 +60,37 @@ def test_the_newest_entry_of_each_revision_is_found(session: SqliteSession) -> N
     assert log_tables.entries(session, 3, 1, 2) == [b"y", b"z"]
 
 
-def test_no_revision_is_two_entries_of_the_own_log(session: SqliteSession) -> None:
+async def test_no_revision_is_two_entries_of_the_own_log(store: Store) -> None:
     """The database itself refuses the second one."""
-    log_tables.append(session, OWN, 0, [NewEntry("e", 1, b"x", 17)])
+    await store.write(lambda session: log_tables.append(session, OWN, 0, [NewEntry("e", 1, b"x", 17)]))
 
-    with pytest.raises(Exception, match="UNIQUE"):
-        log_tables.append(session, OWN, 1, [NewEntry("e", 1, b"x", 17)])
+    with pytest.raises(ConstraintError):
+        await store.write(lambda session: log_tables.append(session, OWN, 1, [NewEntry("e", 1, b"x", 17)]))
 
 
-def test_a_tile_is_replaced_by_the_longer_one_and_read_in_every_width(session: SqliteSession) -> None:
+async def test_several_collectors_append_each_revision_once(store_url: str) -> None:
+    """Each with its own connections; the tree that they made together is that of the entries."""
+    stores = [open_store(store_url) for _ in range(3)]
+    collectors = [Collector(each, Clock(MAY), "http://collector.test", b"") for each in stores]
+    try:
+        for turn in range(4):
+            writing = [publish_many(each, 7, first=turn * 100 + at * 10) for at, each in enumerate(collectors)]
+            await asyncio.gather(*writing, *(OwnLog(each, None).append_all() for each in collectors))
+        await asyncio.gather(*(OwnLog(each, None).append_all() for each in collectors))
+        rows = await stores[0].read(
+            lambda session: session.rows("SELECT idx, revision_no, body FROM tlog_entry ORDER BY idx")
+        )
+        head = await stores[0].read(log_tables.head)
+    finally:
+        for each in stores:
+            await each.close()
+
+    assert [(row[0], row[1]) for row in rows] == [(number, number + 1) for number in range(84)]
+    assert head is not None
+    assert unverified(head.checkpoint).root == root_of(leaf_hash(bytes(row[2])) for row in rows)
+
+
+def test_a_tile_is_replaced_by_the_longer_one_and_read_in_every_width(session: StoreSession) -> None:
     log_tables.store_tiles(session, 3, {TileId(0, 0, 1): b"a" * 32})
     log_tables.store_tiles(session, 3, {TileId(0, 0, 2): b"a" * 32 + b"b" * 32})
 
@@ -81,7 +99,7 @@ def test_a_tile_is_replaced_by_the_longer_one_and_read_in_every_width(session: S
     assert found == {TileId(0, 0, 1): b"a" * 32, TileId(0, 0, 2): b"a" * 32 + b"b" * 32}
 
 
-def test_removing_a_log_leaves_the_others(session: SqliteSession) -> None:
+def test_removing_a_log_leaves_the_others(session: StoreSession) -> None:
     for no in (3, 4):
         log_tables.add(session, msgspec.structs.replace(HEAD, no=no, source=str(no)))
         log_tables.append(session, no, 0, [NewEntry("e", 1, b"x")])
