@@ -17,7 +17,8 @@ from probe.clock import Clock
 from probe.collector.connections.client_prefix import DEFAULT_PROXIES, TrustedProxies
 from probe.collector.connections.connection_gate import ConnectionGate, GuardedSite
 from probe.collector.connections.connection_limits import ConnectionLimits
-from probe.collector.fusing.fuser import Fuser, Upkeep, fuse_some
+from probe.collector.fusing.fuser import Fuser, fuse_some
+from probe.collector.fusing.upkeep import Upkeep
 from probe.collector.intake import agents_api, forget_api
 from probe.collector.log import log_api
 from probe.collector.log.checkpoint_memory import memory_file_of

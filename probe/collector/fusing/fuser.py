@@ -1,40 +1,37 @@
-"""The background tasks of fusion: the fuser fuses marked services and publishes revisions; upkeep marks by time.
+"""The background task that fuses marked services and publishes revisions.
 
 A mark is deleted in the transaction that publishes, and only if the service was not marked again meanwhile. A crash at
-any moment therefore repeats work and never skips it.
+any moment therefore repeats work and never skips it. In a burst the fuser rests longer than it works: each service is
+fused a few times while thousands of reports arrive, not once for each.
 """
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 
-import msgspec
-
+from probe.clock import Clock
 from probe.collector.fusing.claims import claimed_marks, publish_claimed
+from probe.collector.fusing.service_fusion import Fused, FusionReader
 from probe.collector.state import Collector
-from probe.collector.store import StoreSession, agents, alert_marks, batches, events, from_ms, history, to_ms
+from probe.collector.store import StoreSession, alert_marks, events, from_ms, to_ms
 from probe.collector.store.announcements import MARKS
 from probe.collector.store.events import DirtyMark
-from probe.collector.store.standings import standings
 from probe.errors import StorageError
-from probe.fuse.fusion import fuse
-from probe.fuse.revision import NewRevision, revise
-from probe.model.event import Event, Scope
 
 LOG = logging.getLogger("probe.collector.fusing.fuser")
-TICK_SECONDS = 60.0
-"""Seconds after which events that have not lifted are fused again, whether or not anything was reported."""
-MIN_TICK_SECONDS = 2.0
-"""The shortest real time between ticks, also on a fast laboratory clock."""
-GATHER_SECONDS = 0.1
-"""Real seconds to wait after a batch was stored, for many reports of one event arrive together."""
-MAX_QUIET_BATCH_AGE = timedelta(days=60)
-"""Age at which batches without changes are deleted: agents do not repeat batches older than their outbox."""
-MAX_FORGOTTEN_BATCHES = 2000
-"""Quiet batches deleted in one tick."""
+MIN_REST_SECONDS, MAX_REST_SECONDS = 0.1, 8.0
+"""Bounds of the real seconds between two passes."""
+REST_FACTOR = 3.0
+"""A rest lasts this many times as long as the pass before it."""
+SLICE_SECONDS = 0.5
+"""Real seconds of fusing after which results are published, so that readers, writers and a stop do not wait longer."""
 MAX_SERVICES = 50
 """Services fused before their results are published."""
+RECHECK_MS = 1_000_000
+"""Milliseconds after which an event that lasts is fused once more: by then a vantage that measures every five minutes
+has watched for two intervals, and may dispute it."""
 
 
 class Fuser:
@@ -42,6 +39,7 @@ class Fuser:
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
+        self._rest_seconds = MIN_REST_SECONDS
         collector.store.listen(MARKS, collector.fusion_requested.set)
         collector.fusion_requested.set()  # the first pass fuses what a stopped process left marked
 
@@ -53,54 +51,17 @@ class Fuser:
         """
         collector = self._collector
         await collector.fusion_requested.wait()
-        await collector.real.sleep(GATHER_SECONDS)
+        await collector.real.sleep(self._rest_seconds)
         collector.fusion_requested.clear()
+        began = collector.real.monotonic()
         try:
             while await fuse_some(collector):
                 pass
         except BaseException:
             collector.fusion_requested.set()
             raise
-
-
-class Upkeep:
-    """The background task for periodic work; one instance a process, run by the supervisor.
-
-    It marks open events to be fused again, deletes old batches, and counts agents and events for `/metrics`.
-    """
-
-    def __init__(self, collector: Collector) -> None:
-        self._collector = collector
-        self._tick_seconds = max(MIN_TICK_SECONDS, TICK_SECONDS / collector.clock.rate)
-        self._wait_seconds = 0.0
-
-    async def run_once(self) -> None:
-        """Wait for the next tick, then do the upkeep.
-
-        Raises:
-            StorageError: the store cannot be read or written. The next pass does not wait.
-        """
-        await self._collector.real.sleep(self._wait_seconds)
-        self._wait_seconds = 0.0
-        await self._tick()
-        self._wait_seconds = self._tick_seconds
-
-    async def _tick(self) -> None:
-        collector = self._collector
-        now = to_ms(collector.clock.now())
-        await collector.store.write(lambda session: events.mark_open_events(session, now))
-        collector.fusion_requested.set()
-        old = to_ms(collector.clock.now() - MAX_QUIET_BATCH_AGE)
-        await collector.store.write(lambda session: batches.forget_batches(session, old, MAX_FORGOTTEN_BATCHES))
-        if collector.has_remains:
-            collector.has_remains = not await collector.store.erase_remains()
-        presences = await collector.store.read(history.latest_presences)
-        for role in agents.ROLES:
-            present = sum(each.present(now) for each in presences if each.role == role)
-            collector.metrics.set("agents_present", present, role=role)
-        lasting = await collector.store.read(lambda session: events.events(session, 0, 100_000, lasting=True))
-        for scope in Scope:
-            collector.metrics.set("events_open", sum(event.scope is scope for event in lasting), scope=scope)
+        took = collector.real.monotonic() - began
+        self._rest_seconds = min(MAX_REST_SECONDS, max(MIN_REST_SECONDS, REST_FACTOR * took))
 
 
 async def fuse_some(collector: Collector, *, by_force: bool = False) -> bool:
@@ -110,31 +71,48 @@ async def fuse_some(collector: Collector, *, by_force: bool = False) -> bool:
     """
     now = collector.clock.now()
     waiting = await claimed_marks(collector, MAX_SERVICES, by_force=by_force)
-    if waiting:
-        lag = now - from_ms(min(each.since for each in waiting))
-        collector.metrics.set("fusion_lag_seconds", max(0.0, lag.total_seconds()))
-        tried = await collector.store.read(lambda session: [(each, _try(session, each, now)) for each in waiting])
-        found_of = {each: found or [] for each, found in tried}
-        done = await publish_claimed(
-            collector, found_of, lambda session, mark: _publish(session, mark, found_of[mark], to_ms(now))
-        )
-        collector.metrics.add("fusions_total", len(done))
-        collector.metrics.add("fusion_faults_total", sum(found is None for _, found in tried))
-        for published in (item for mark in done for item in found_of[mark]):
-            collector.metrics.add("revisions_total", kind=published.kind)
-    else:
+    if not waiting:
         collector.metrics.set("fusion_lag_seconds", 0.0)
-    return len(waiting) == MAX_SERVICES
+        return False
+    lag = now - from_ms(min(each.since for each in waiting))
+    collector.metrics.set("fusion_lag_seconds", max(0.0, lag.total_seconds()))
+    tried = await collector.store.read(_slice_of(waiting, now, collector.real))
+    done = await publish_claimed(
+        collector, tried, lambda session, mark: _publish(session, mark, tried[mark], to_ms(now))
+    )
+    collector.metrics.add("fusions_total", len(done))
+    collector.metrics.add("fusion_faults_total", sum(found is None for found in tried.values()))
+    for published in (item for mark in done if (found := tried[mark]) for item in found.revisions):
+        collector.metrics.add("revisions_total", kind=published.kind)
+    return len(waiting) == MAX_SERVICES or len(tried) < len(waiting)
 
 
-def _try(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevision] | None:
-    """The revisions of one service; None after a fault of this program, which must not stop the other services.
+Tried = dict[DirtyMark, Fused | None]
+
+
+def _slice_of(waiting: list[DirtyMark], now: datetime, real: Clock) -> Callable[[StoreSession], Tried]:
+    """A query that fuses services one after the other, at least one, until `SLICE_SECONDS` have passed."""
+
+    def fuse_them(session: StoreSession) -> Tried:
+        reader, ends = FusionReader(session, now), real.monotonic() + SLICE_SECONDS
+        done: Tried = {}
+        for mark in waiting:
+            done[mark] = _try(reader, mark)
+            if real.monotonic() >= ends:
+                break
+        return done
+
+    return fuse_them
+
+
+def _try(reader: FusionReader, dirty: DirtyMark) -> Fused | None:
+    """The result for one service; None after a fault of this program, which must not stop the other services.
 
     Raises:
         StorageError: the store cannot be read. The marks stay.
     """
     try:
-        return _revisions(session, dirty, now)
+        return reader.fused(dirty)
     except StorageError:
         raise
     except Exception:
@@ -142,24 +120,13 @@ def _try(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevi
         return None
 
 
-def _revisions(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevision]:
-    """The revisions to publish of one service in one country."""
-    before, numbers = events.current_events(session, dirty.service, dirty.cc)
-    if not before and not numbers and not events.ever_interfered(session, dirty.service):
-        return []
-    spans = history.spans_of(session, dirty.service, dirty.cc)
-    services = {span.target: dirty.service for span in spans}
-    after = fuse(spans, history.presences_of(session, dirty.cc), now, services, standings(session))
-    return revise(before, [_whole_ms(event) for event in after], numbers)
-
-
-def _whole_ms(event: Event) -> Event:
-    """The event as it is read back from its JSON, where times are whole milliseconds, so that it can be compared."""
-    return msgspec.json.decode(msgspec.json.encode(event), type=Event)
-
-
-def _publish(session: StoreSession, dirty: DirtyMark, found: list[NewRevision], now: int) -> None:
-    for published in found:
-        events.publish(session, published, now, dirty.reason)
-        alert_marks.mark_revision(session, published, now)
+def _publish(session: StoreSession, dirty: DirtyMark, found: Fused | None, now: int) -> None:
+    if found is not None:
+        for published in found.revisions:
+            events.publish(session, published, now, dirty.reason)
+            alert_marks.mark_revision(session, published, now)
+        if found.settled:
+            events.settle(session, dirty.service, dirty.cc, found.settled)
+        if found.lasting and (found.revisions or dirty.changed < dirty.since):
+            events.recheck_at(session, dirty.service, dirty.cc, now + RECHECK_MS)
     events.clear_dirty(session, dirty)

@@ -12,7 +12,7 @@ import msgspec
 
 from probe.collector.intake.evidence import Packed
 from probe.collector.store import StoreSession, batches, history
-from probe.collector.store.history import NewSpan, OpenSpan
+from probe.collector.store.history import EndedSpan, NewSpan, OpenSpan
 from probe.fuse.service import INTERFERENCE
 from probe.model.verdict import Cause
 
@@ -64,7 +64,8 @@ class SpanWriter:
         self._open: dict[int, OpenSpan] = {}
         self._new: dict[int, NewSpan] = {}
         self._begun: list[NewSpan] = []
-        self._ended: list[tuple[int, int, int, int]] = []
+        self._ended: list[EndedSpan] = []
+        self._first: dict[int, int] = {}
         self._evidence: dict[bytes, bytes] = {}
         self._marks: dict[str, int] = {}
         self._quiet_marks: dict[str, int] = {}
@@ -87,6 +88,8 @@ class SpanWriter:
             if alike and (item.no_vote or not before.no_vote):
                 return
             start = max(start, before.start + 1)
+        if before is None or before.network != self._key.network:
+            self._first[target.no] = min(start, self._first.get(target.no, start))
         self._end(target.no, start)
         self._open[target.no] = OpenSpan(start, item.status, self._key.network, item.no_vote)
         self._new[target.no] = NewSpan(
@@ -111,9 +114,10 @@ class SpanWriter:
         """Write what the batch changed."""
         session = self._session
         batches.add_evidence(session, self._evidence.items(), self._now)
-        history.close_spans(session, sorted(self._ended, key=lambda row: row[2:]))
+        history.close_spans(session, sorted(self._ended, key=lambda span: span.target))
         spans = [*self._begun, *self._new.values()]
         history.add_spans(session, sorted(spans, key=lambda span: (span.target, span.start)))
+        history.add_first_looks(session, self._key.network, self._first)
 
     def mark(self) -> None:
         """Mark the services whose events may change: the last rows that the transaction writes.
@@ -133,4 +137,5 @@ class SpanWriter:
         if fresh is not None:
             self._begun.append(msgspec.structs.replace(fresh, stop=stop))
         elif (before := self._open.get(target)) is not None:
-            self._ended.append((stop, self._key.agent, target, before.start))
+            moved = before.network != self._key.network
+            self._ended.append(EndedSpan(self._key.agent, target, before.start, stop, moved))

@@ -50,6 +50,8 @@ def erase_agent(session: StoreSession, agent: AgentRow, now: int) -> Erased:
     evidence = session.run(
         "DELETE FROM evidence WHERE sha256 NOT IN (SELECT evidence FROM span WHERE evidence IS NOT NULL)"
     )
+    for target in targets:
+        history.renew_first_looks(session, target)
     session.run("DELETE FROM token WHERE agent = ?", agent.id)
     session.run("DELETE FROM agent WHERE no = ?", agent.no)
     audit.forget(session, agent.id, now)
@@ -79,7 +81,8 @@ def _mark(session: StoreSession, service: str, country: str, now: int) -> None:
     if known:
         history.mark_dirty(session, service, country, now, ERASED)
     else:
-        session.run("DELETE FROM dirty WHERE service = ? AND cc = ?", service, country)
+        for table in ("dirty", "settled", "recheck"):
+            session.run(f"DELETE FROM {table} WHERE service = ? AND cc = ?", service, country)  # noqa: S608 - the names above
 
 
 def _delete_unused(session: StoreSession, targets: set[int], networks: set[int]) -> None:

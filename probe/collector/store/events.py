@@ -23,6 +23,7 @@ class DirtyMark(msgspec.Struct, frozen=True):
     Attributes:
         mark: grows each time it is marked.
         reason: why events may be withdrawn; empty for reports that do not stand any more.
+        changed: the earliest moment at which something changed, in milliseconds; 0 for any time.
     """
 
     service: str
@@ -30,6 +31,7 @@ class DirtyMark(msgspec.Struct, frozen=True):
     since: int
     mark: int
     reason: str = ""
+    changed: int = 0
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -58,7 +60,9 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 def dirty_marks(session: StoreSession, limit: int) -> list[DirtyMark]:
     """Services that wait to be fused, the oldest mark first."""
-    found = session.rows("SELECT service, cc, since, mark, reason FROM dirty ORDER BY since LIMIT ?", limit)
+    found = session.rows(
+        "SELECT service, cc, since, mark, reason, changed FROM dirty ORDER BY since, service, cc LIMIT ?", limit
+    )
     return [DirtyMark(*row) for row in found]
 
 
@@ -72,33 +76,82 @@ def clear_dirty(session: StoreSession, done: DirtyMark) -> None:
     )
 
 
-def mark_open_events(session: StoreSession, now: int) -> None:
-    """Mark every event that has not lifted to be fused again: its confidence changes with time alone."""
+def mark_open_events(session: StoreSession, now: int, agent: str = "") -> None:
+    """Mark events that have not lifted to be fused again.
+
+    Args:
+        session: the transaction.
+        now: in milliseconds.
+        agent: only events of services that this agent has open spans of; all when empty.
+    """
+    if agent:
+        chosen = (
+            "SELECT DISTINCT event.service, event.cc FROM agent JOIN span ON span.agent = agent.no"
+            " AND span.stop IS NULL JOIN target ON target.no = span.target JOIN network ON network.no = span.network"
+            " JOIN event ON event.service = CASE WHEN target.service = '' THEN target.text ELSE target.service END"
+            " AND event.cc = network.cc AND event.lifted IS NULL AND event.superseded = '' WHERE agent.id = ?"
+        )
+        found = session.rows(chosen, agent)
+    else:
+        found = session.rows("SELECT DISTINCT service, cc FROM event WHERE lifted IS NULL AND superseded = ''")
+    session.many(
+        "INSERT INTO dirty (service, cc, since, changed) VALUES (?, ?, ?, ?) ON CONFLICT (service, cc) DO NOTHING",
+        [(service, cc, now, now) for service, cc in sorted(found)],
+    )
+
+
+def settled_until(session: StoreSession, service: str, cc: str) -> int:
+    """The moment before which the events of a service in a country are settled, in milliseconds; 0 for none."""
+    row = session.row("SELECT until FROM settled WHERE service = ? AND cc = ?", service, cc)
+    return int(row[0]) if row else 0
+
+
+def settle(session: StoreSession, service: str, cc: str, until: int) -> None:
+    """Store the moment before which the events of a service in a country are settled."""
     session.run(
-        "INSERT INTO dirty (service, cc, since) SELECT DISTINCT service, cc, CAST(? AS BIGINT) FROM event"
-        " WHERE lifted IS NULL AND superseded = '' ON CONFLICT (service, cc) DO NOTHING",
+        "INSERT INTO settled (service, cc, until) VALUES (?, ?, ?)"
+        " ON CONFLICT (service, cc) DO UPDATE SET until = excluded.until",
+        service,
+        cc,
+        until,
+    )
+
+
+def recheck_at(session: StoreSession, service: str, cc: str, due: int) -> None:
+    """Have a service in a country fused again at a moment, in place of an earlier one that was stored."""
+    session.run(
+        "INSERT INTO recheck (service, cc, due) VALUES (?, ?, ?)"
+        " ON CONFLICT (service, cc) DO UPDATE SET due = excluded.due",
+        service,
+        cc,
+        due,
+    )
+
+
+def mark_due(session: StoreSession, now: int) -> int:
+    """Mark the services whose time to be fused again has come; how many there were."""
+    session.run(
+        "INSERT INTO dirty (service, cc, since, changed) SELECT service, cc, CAST(? AS BIGINT), CAST(? AS BIGINT)"
+        " FROM recheck WHERE due <= ? ORDER BY service, cc ON CONFLICT (service, cc) DO NOTHING",
+        now,
+        now,
         now,
     )
+    return session.run("DELETE FROM recheck WHERE due <= ?", now)
 
 
-def ever_interfered(session: StoreSession, service: str) -> bool:
-    """Whether any target of a service was ever blocked or throttled."""
-    row = session.row(
-        "SELECT 1 FROM span JOIN target ON target.no = span.target WHERE (target.service = ? OR (target.service = ''"
-        " AND target.text = ?)) AND span.status IN ('blocked', 'throttled') LIMIT 1",
-        service,
-        service,
-    )
-    return row is not None
-
-
-def current_events(session: StoreSession, service: str, cc: str) -> tuple[list[Event], dict[str, int]]:
-    """The published events of a service in a country.
+def current_events(session: StoreSession, service: str, cc: str, since: int = 0) -> tuple[list[Event], dict[str, int]]:
+    """The published events of a service in a country that had not lifted at a moment.
 
     Returns:
         The events in force; id -> last revision of those that were withdrawn or renamed.
     """
-    found = session.rows("SELECT body, superseded FROM event WHERE service = ? AND cc = ?", service, cc)
+    found = session.rows(
+        "SELECT body, superseded FROM event WHERE service = ? AND cc = ? AND (lifted IS NULL OR lifted >= ?)",
+        service,
+        cc,
+        since,
+    )
     events = [(_EVENT.decode(body), superseded) for body, superseded in found]
     return (
         [event for event, superseded in events if not superseded],
@@ -175,6 +228,13 @@ def revisions_after(session: StoreSession, no: int, limit: int) -> list[Revision
     """The revisions of all events after a number, in their order."""
     found = session.rows(f"{_REVISIONS} WHERE no > ? ORDER BY no LIMIT ?", no, limit)
     return [_revision(row) for row in found]
+
+
+def lasting_by_scope(session: StoreSession) -> dict[str, int]:
+    """Scope -> how many events in force have not lifted."""
+    return dict(
+        session.rows("SELECT scope, count(*) FROM event WHERE lifted IS NULL AND superseded = '' GROUP BY scope")
+    )
 
 
 def revisions_of(session: StoreSession, event_id: str) -> list[Revision]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -73,9 +74,22 @@ def open_spans_of(session: StoreSession, agent: int, targets: Collection[int]) -
     return {target: OpenSpan(*rest) for target, *rest in found}
 
 
-def close_spans(session: StoreSession, rows: Sequence[tuple[int, int, int, int]]) -> None:
-    """End open spans, each given as (end, agent, target, start)."""
-    session.many("UPDATE span SET stop = ? WHERE agent = ? AND target = ? AND start = ? AND stop IS NULL", rows)
+class EndedSpan(msgspec.Struct, frozen=True):
+    """An open span that ends at `stop`; `moved` when its agent came into another network."""
+
+    agent: int
+    target: int
+    start: int
+    stop: int
+    moved: bool = False
+
+
+def close_spans(session: StoreSession, ended: Iterable[EndedSpan]) -> None:
+    """End open spans."""
+    session.many(
+        "UPDATE span SET stop = ?, moved = ? WHERE agent = ? AND target = ? AND start = ? AND stop IS NULL",
+        [(each.stop, int(each.moved), each.agent, each.target, each.start) for each in ended],
+    )
 
 
 class NewSpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,19 +156,41 @@ def save_presence_run(session: StoreSession, agent: int, run: PresenceRun) -> No
     )
 
 
+def add_first_looks(session: StoreSession, network: int, looks: Mapping[int, int]) -> None:
+    """Store since when targets have been measured in a network: target -> moment. An earlier moment stays."""
+    session.many(
+        "INSERT INTO first_look (target, network, first) VALUES (?, ?, ?) ON CONFLICT (target, network) DO UPDATE SET"
+        " first = excluded.first WHERE excluded.first < first_look.first",
+        [(target, network, first) for target, first in sorted(looks.items())],
+    )
+
+
+def renew_first_looks(session: StoreSession, target: int) -> None:
+    """Compute anew since when a target has been measured in each network, after spans of it were deleted."""
+    session.run("DELETE FROM first_look WHERE target = ?", target)
+    session.run(
+        "INSERT INTO first_look (target, network, first) SELECT target, network, min(start) FROM span"
+        " WHERE target = ? GROUP BY target, network",
+        target,
+    )
+
+
 def countries_of(session: StoreSession, target: int) -> list[str]:
     """The countries in which a target has ever had a span."""
     found = session.rows(
-        "SELECT DISTINCT network.cc FROM span JOIN network ON network.no = span.network WHERE target = ?", target
+        "SELECT DISTINCT network.cc FROM first_look JOIN network ON network.no = first_look.network"
+        " WHERE first_look.target = ? ORDER BY network.cc",
+        target,
     )
     return [str(row[0]) for row in found]
 
 
 def mark_dirty(session: StoreSession, service: str, cc: str, now: int, reason: str = "") -> None:
-    """Mark a service in a country to be fused again; the reason is given to the events that are withdrawn then."""
+    """Mark a service in a country to have all its history fused; the reason is given to events withdrawn then."""
     session.run(
-        "INSERT INTO dirty (service, cc, since, reason) VALUES (?, ?, ?, ?) ON CONFLICT (service, cc) DO UPDATE SET"
-        " mark = dirty.mark + 1, reason = CASE WHEN excluded.reason = '' THEN dirty.reason ELSE excluded.reason END",
+        "INSERT INTO dirty (service, cc, since, reason, changed) VALUES (?, ?, ?, ?, 0) ON CONFLICT (service, cc)"
+        " DO UPDATE SET mark = dirty.mark + 1, changed = 0,"
+        " reason = CASE WHEN excluded.reason = '' THEN dirty.reason ELSE excluded.reason END",
         service,
         cc,
         now,
@@ -163,11 +199,12 @@ def mark_dirty(session: StoreSession, service: str, cc: str, now: int, reason: s
 
 
 def mark_dirty_many(session: StoreSession, cc: str, services: Mapping[str, int], now: int) -> None:
-    """Mark services in a country: service -> the earliest moment at which something changed."""
+    """Mark services in a country to be fused: service -> the earliest moment at which something changed."""
     session.many(
-        "INSERT INTO dirty (service, cc, since) VALUES (?, ?, ?) ON CONFLICT (service, cc) DO UPDATE SET"
-        " mark = dirty.mark + 1",
-        [(service, cc, now) for service in sorted(services)],
+        "INSERT INTO dirty (service, cc, since, changed) VALUES (?, ?, ?, ?) ON CONFLICT (service, cc) DO UPDATE SET"
+        " mark = dirty.mark + 1,"
+        " changed = CASE WHEN excluded.changed < dirty.changed THEN excluded.changed ELSE dirty.changed END",
+        [(service, cc, now, max(1, changed)) for service, changed in sorted(services.items())],
     )
 
 
@@ -193,22 +230,45 @@ _PRESENCE = (
 _OF_SERVICE = "(target.service = ? OR (target.service = '' AND target.text = ?))"
 
 
-def spans_of(session: StoreSession, service: str, cc: str) -> list[Span]:
-    """Every span of a service's targets in a country that may change events, of agents that are not revoked."""
+_TOUCHES = "(span.stop IS NULL OR span.stop >= ?)"
+_COUNTS = "network.cc = ? AND agent.state = 'active' AND span.no_vote = ''"
+
+
+def spans_of(session: StoreSession, service: str, cc: str, since: int = 0) -> list[Span]:
+    """The spans of a service's targets in a country that may change events, of agents that are not revoked.
+
+    Args:
+        session: the view.
+        service: its name, or a target that belongs to none.
+        cc: the country.
+        since: spans that ended before this moment are left out, but for the last ones of agents in networks that they
+            have left: these show that the network was measured.
+    """
     found = session.rows(
-        f"{_SPAN} WHERE {_OF_SERVICE} AND network.cc = ? AND agent.state = 'active' AND span.no_vote = ''",
-        *(service, service, cc),
+        f"{_SPAN} WHERE {_OF_SERVICE} AND {_TOUCHES} AND {_COUNTS} UNION ALL"
+        f" {_SPAN} WHERE {_OF_SERVICE} AND span.moved = 1 AND span.stop < ? AND {_COUNTS}",
+        *(service, service, since, cc),
+        *(service, service, since, cc),
     )
     return [_span(row) for row in found]
 
 
+def interfered_since(session: StoreSession, service: str, cc: str, since: int) -> bool:
+    """Whether a target of a service was blocked or throttled in a country by a span that had not ended at a moment."""
+    row = session.row(
+        "SELECT 1 FROM target JOIN span ON span.target = target.no JOIN network ON network.no = span.network"  # noqa: S608 - the texts above
+        f" WHERE {_OF_SERVICE} AND {_TOUCHES} AND span.status IN ('blocked', 'throttled') AND network.cc = ? LIMIT 1",
+        *(service, service, since, cc),
+    )
+    return row is not None
+
+
 def first_looks(session: StoreSession, service: str) -> dict[Network, datetime]:
-    """Network -> since when a service has been measured there, by agents that are not revoked."""
+    """Network -> since when a service has been measured there."""
     found = session.rows(
-        "SELECT network.asn, network.cc, min(span.start) FROM span JOIN target ON target.no = span.target"
-        " JOIN agent ON agent.no = span.agent JOIN network ON network.no = span.network"
-        " WHERE (target.service = ? OR (target.service = '' AND target.text = ?)) AND agent.state = 'active'"
-        " GROUP BY network.asn, network.cc",
+        "SELECT network.asn, network.cc, min(first_look.first) FROM target"  # noqa: S608 - the texts above
+        " JOIN first_look ON first_look.target = target.no JOIN network ON network.no = first_look.network"
+        f" WHERE {_OF_SERVICE} GROUP BY network.asn, network.cc",
         service,
         service,
     )
@@ -258,9 +318,15 @@ def open_spans(session: StoreSession) -> list[Span]:
     return [_span(row) for row in session.rows(f"{_SPAN} WHERE span.stop IS NULL AND agent.state = 'active'")]
 
 
-def presences_of(session: StoreSession, cc: str) -> list[Presence]:
-    """Runs of rounds in a country in which a vantage was online."""
-    return [_presence(row) for row in session.rows(f"{_PRESENCE} AND network.cc = ?", cc)]
+def presences_of(session: StoreSession, cc: str, since: int = 0) -> list[Presence]:
+    """Runs of rounds in a country in which a vantage was online, from the last run that began before a moment on."""
+    found = session.rows(
+        f"{_PRESENCE} AND network.cc = ? AND presence.start >= coalesce((SELECT max(earlier.start) FROM presence"  # noqa: S608
+        " AS earlier WHERE earlier.agent = agent.no AND earlier.start <= ?), 0)",
+        cc,
+        since,
+    )
+    return [_presence(row) for row in found]
 
 
 def presences_since(session: StoreSession, since: int) -> list[Presence]:
@@ -285,6 +351,10 @@ def services(session: StoreSession) -> dict[str, str]:
     return dict(session.rows("SELECT text, service FROM target WHERE service <> ''"))
 
 
+_network = lru_cache(maxsize=4096)(lambda asn, cc: Network(asn=asn, country=cc))
+_causes = lru_cache(maxsize=4096)(lambda text: tuple(Cause(cause) for cause in text.split()))
+
+
 def known_status(word: str) -> Status:
     """The status of a stored word; `unknown` for one of a newer version, which neither blocks nor lifts anything."""
     return _STATUSES.get(word, Status.UNKNOWN)
@@ -295,13 +365,13 @@ def _span(row: Row) -> Span:
     return Span(
         agent=agent,
         target=target,
-        network=Network(asn=asn, country=cc),
+        network=_network(asn, cc),
         start=from_ms(start),
         stop=None if stop is None else from_ms(stop),
         known=from_ms(known),
         status=known_status(status),
         newer="" if status in _STATUSES else status,
-        causes=tuple(Cause(cause) for cause in causes.split()),
+        causes=_causes(causes),
         evidence="" if evidence is None else evidence.hex(),
         before_watch=bool(before_watch),
     )
@@ -311,7 +381,7 @@ def _presence(row: Row) -> Presence:
     agent, asn, country, start, stop, interval, rounds = row
     return Presence(
         agent=agent,
-        network=Network(asn=asn, country=country),
+        network=_network(asn, country),
         start=from_ms(start),
         stop=from_ms(stop),
         interval=interval / 1000,

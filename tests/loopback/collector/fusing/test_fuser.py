@@ -16,10 +16,10 @@ import aiohttp
 import pytest
 
 from probe.clock import Clock
-from probe.collector.fusing.fuser import TICK_SECONDS, Upkeep, fuse_some
+from probe.collector.fusing.fuser import fuse_some
+from probe.collector.fusing.upkeep import Upkeep
 from probe.collector.server import running
-from probe.collector.state import Collector
-from probe.collector.store import StoreSession, batches, events, history, to_ms
+from probe.collector.store import StoreSession, events, history
 from probe.collector.store.database_url import open_store
 from probe.collector.store.events import DirtyMark
 from probe.collector.store.history import LatestPresence
@@ -235,12 +235,12 @@ async def test_a_service_whose_rows_cannot_be_read_stays_marked(
     left = 1
     spans_of = history.spans_of
 
-    def failing_once(session: StoreSession, service: str, cc: str) -> list[Span]:
+    def failing_once(session: StoreSession, service: str, cc: str, since: int = 0) -> list[Span]:
         nonlocal left
         if left:
             left -= 1
             raise StorageError("cannot be read (disk I/O error)")
-        return spans_of(session, service, cc)
+        return spans_of(session, service, cc, since)
 
     monkeypatch.setattr(history, "spans_of", failing_once)
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
@@ -257,10 +257,10 @@ async def test_a_fault_in_fusing_one_service_is_counted_and_does_not_stop_the_ot
     """Its mark is deleted, so that it does not block the others."""
     spans_of = history.spans_of
 
-    def faulty(session: StoreSession, service: str, cc: str) -> list[Span]:
+    def faulty(session: StoreSession, service: str, cc: str, since: int = 0) -> list[Span]:
         if service == "WeChat":
             raise ValueError("an unknown status")
-        return spans_of(session, service, cc)
+        return spans_of(session, service, cc, since)
 
     monkeypatch.setattr(history, "spans_of", faulty)
     other = "https://line.example/"
@@ -291,67 +291,3 @@ async def test_upkeep_that_fails_does_not_stop_fusion(
         status, text = await server.get("/readyz")
 
     assert (status, json.loads(text)["tasks"]["more upkeep"]) == (503, "failing")
-
-
-async def test_upkeep_counts_agents_and_open_events(server: Server, enrolled: Enrolled) -> None:
-    """By role and by scope."""
-    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
-    await fused(server)
-
-    await Upkeep(server.collector).run_once()
-
-    lines = (await server.get("/metrics"))[1].splitlines()
-    assert 'probe_collector_events_open{scope="network"} 1' in lines
-    assert 'probe_collector_events_open{scope="country"} 0' in lines
-    assert 'probe_collector_agents_present{role="vantage"} 1' in lines
-    assert 'probe_collector_agents_present{role="control"} 0' in lines
-
-
-async def test_upkeep_marks_open_events_to_be_fused_again(server: Server, enrolled: Enrolled) -> None:
-    """It also requests fusion; this collector has no fuser that would take the mark."""
-    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
-    await fused(server)
-    alone = Collector(server.collector.store, server.collector.clock, server.collector.origin, b"k" * 32)
-
-    await Upkeep(alone).run_once()
-
-    marks = await server.collector.store.read(lambda s: events.dirty_marks(s, 9))
-    assert [mark.service for mark in marks] == ["WeChat"]
-    assert alone.fusion_requested.is_set()
-
-
-async def test_upkeep_deletes_old_batches_without_changes(server: Server) -> None:
-    """Sixty days after they were received."""
-
-    def add(session: StoreSession) -> None:
-        for seq, days in ((1, 61), (2, 59)):
-            received = to_ms(NOW - timedelta(days=days))
-            batches.add_batch(session, (1, "e", seq), b"d", (received, 0, 0), (None, None))
-
-    await server.collector.store.write(add)
-
-    await Upkeep(server.collector).run_once()
-
-    assert await server.collector.store.read(lambda s: s.rows("SELECT seq FROM batch")) == [(2,)]
-
-
-async def test_upkeep_waits_between_two_passes_but_not_after_a_failure(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The delay after a failure is the supervisor's."""
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    alone = Collector(server.collector.store, server.collector.clock, server.collector.origin, b"k" * 32)
-    monkeypatch.setattr(alone.real, "sleep", sleep)
-    upkeep = Upkeep(alone)
-    await upkeep.run_once()
-    with monkeypatch.context() as broken:
-        broken.setattr(history, "latest_presences", lambda _: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            await upkeep.run_once()
-    await upkeep.run_once()
-
-    assert slept == [0.0, TICK_SECONDS, 0.0]

@@ -37,6 +37,7 @@ def report(session: StoreSession, agent: int, target: str, evidence: bytes, asn:
         target=number, agent=agent, start=5, known=6, network=network, status="blocked", causes="", evidence=evidence
     )
     history.add_spans(session, [span])
+    history.add_first_looks(session, span.network, {span.target: span.start})
     batches.vote(session, number, agent, f"Service{agent}")
     batches.set_control(session, number, agent, agent, b"verdict")
 

@@ -116,5 +116,3 @@ def test_status_counts_keep_present_and_absent_vantages_apart(session: StoreSess
     found = events.status_counts(session, 1020)
 
     assert [(count.present, count.vantages, to_ms(count.since)) for count in found] == [(False, 1, 3), (True, 2, 1)]
-    assert events.ever_interfered(session, "t")
-    assert not events.ever_interfered(session, "other")

@@ -6,7 +6,7 @@ import pytest
 
 from probe.collector.store import StoreSession, agents, batches, from_ms, history
 from probe.collector.store.agents import AgentRow
-from probe.collector.store.history import NewSpan, PresenceRun
+from probe.collector.store.history import EndedSpan, NewSpan, PresenceRun
 from probe.model.event import Network
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.store.engines import refused
@@ -42,7 +42,7 @@ def test_a_target_has_one_open_span_at_an_agent(session: StoreSession) -> None:
     history.add_spans(session, [span(1, 10)])
     with refused(session):
         history.add_spans(session, [span(1, 20)])
-    history.close_spans(session, [(20, 1, 1, 10)])
+    history.close_spans(session, [EndedSpan(1, 1, 10, 20)])
     history.add_spans(session, [span(1, 20, "blocked")])
 
     lasting = history.open_spans_of(session, 1, [1, 2]).get(1)
@@ -79,14 +79,26 @@ def test_spans_of_a_service_are_those_of_its_targets(session: StoreSession) -> N
 def test_spans_are_listed_newest_first_and_by_target(session: StoreSession) -> None:
     """Spans that ended before the given moment are left out."""
     history.add_spans(session, [span(1, 10)])
-    history.close_spans(session, [(20, 1, 1, 10)])
+    history.close_spans(session, [EndedSpan(1, 1, 10, 20)])
     history.add_spans(session, [span(1, 20, "blocked")])
     history.add_spans(session, [span(2, 30)])
 
     assert [each.start for each in history.spans(session, "", 0, 9)] == [from_ms(30), from_ms(20), from_ms(10)]
     assert [each.start for each in history.spans(session, "t1", 21, 9)] == [from_ms(20)]
     assert len(history.spans(session, "", 0, 1)) == 1
+
+
+def test_the_first_look_of_each_network_is_kept(session: StoreSession) -> None:
+    """A later report does not change it; it is computed anew when spans are deleted."""
+    history.add_first_looks(session, 1, {1: 20, 2: 30})
+    history.add_first_looks(session, 1, {1: 10, 2: 40})
+    assert session.rows("SELECT target, first FROM first_look ORDER BY target") == [(1, 10), (2, 30)]
     assert history.countries_of(session, 1) == ["RU"]
+
+    history.add_spans(session, [span(1, 25)])
+    history.renew_first_looks(session, 1)
+    history.renew_first_looks(session, 2)
+    assert session.rows("SELECT target, first FROM first_look") == [(1, 25)]
 
 
 def test_a_run_of_rounds_is_found_by_its_start_and_replaced(session: StoreSession) -> None:
