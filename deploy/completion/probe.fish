@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector follow' 'probe collector following' 'probe collector forget' 'probe collector import' 'probe collector log' 'probe collector log export' 'probe collector log key' 'probe collector log recover' 'probe collector notify-test' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector subscribe' 'probe collector subscriptions' 'probe collector token' 'probe collector unfollow' 'probe collector unsubscribe' 'probe ooni' 'probe ooni read' 'probe ooni transitions' 'probe ooni write' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector backup' 'probe collector follow' 'probe collector following' 'probe collector forget' 'probe collector import' 'probe collector log' 'probe collector log export' 'probe collector log key' 'probe collector log recover' 'probe collector migrate' 'probe collector move' 'probe collector notify-test' 'probe collector register' 'probe collector restore' 'probe collector revoke' 'probe collector serve' 'probe collector subscribe' 'probe collector subscriptions' 'probe collector token' 'probe collector unfollow' 'probe collector unsubscribe' 'probe ooni' 'probe ooni read' 'probe ooni transitions' 'probe ooni write' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
                 set path "$path $word"
         end
     end
@@ -163,13 +163,17 @@ complete -c probe -n '__probe_at probe verify' -l save -r -F -d 'Write what was 
 complete -c probe -n '__probe_at probe verify' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector' -a agents -d 'List, show, revoke and replace the agents that are enrolled'
 complete -c probe -n '__probe_at probe collector' -a audit -d 'Print what was done to the list of agents: tokens, enrolments, revocations, flags'
+complete -c probe -n '__probe_at probe collector' -a backup -d 'Write a copy of the database to FILE, an SQLite file on either engine'
 complete -c probe -n '__probe_at probe collector' -a follow -d 'Follow the log of the collector at URL: its events are shown here with their source'
 complete -c probe -n '__probe_at probe collector' -a following -d 'List the collectors that this one follows'
 complete -c probe -n '__probe_at probe collector' -a forget -d 'Erase everything of this agent, as `probe forget` asks: for one whose key is lost'
 complete -c probe -n '__probe_at probe collector' -a import -d 'Take in the reports in FILE, which an agent has written with `probe outbox export` (- for standard input)'
 complete -c probe -n '__probe_at probe collector' -a log -d 'Show the key of the transparency log, write the log as files, mend it after a restore'
+complete -c probe -n '__probe_at probe collector' -a migrate -d 'Make the tables of a database, or bring them to this version; `serve` does the same when it starts'
+complete -c probe -n '__probe_at probe collector' -a move -d 'Copy the database to another one, of the same or the other engine: FILE|URL, which must be empty'
 complete -c probe -n '__probe_at probe collector' -a notify-test -d 'Send a test message to a subscription now, once'
 complete -c probe -n '__probe_at probe collector' -a register -d 'Import register history from FILE, the output of `probe targets diff OLD NEW --json` (- for standard input)'
+complete -c probe -n '__probe_at probe collector' -a restore -d 'Make a database of FILE, a backup'
 complete -c probe -n '__probe_at probe collector' -a revoke -d 'Refuse this agent from now on; its reports no longer count'
 complete -c probe -n '__probe_at probe collector' -a serve -d 'Serve until SIGTERM or Ctrl-C; requests in progress are finished first'
 complete -c probe -n '__probe_at probe collector' -a subscribe -d 'Tell URL of what is blocked and unblocked (- reads the URL from standard input)'
@@ -197,6 +201,9 @@ complete -c probe -n '__probe_at probe collector audit' -l db -r -F -d 'The data
 complete -c probe -n '__probe_at probe collector audit' -l json -d 'JSON Lines, for programs'
 complete -c probe -n '__probe_at probe collector audit' -l most -x -d 'The newest entries'
 complete -c probe -n '__probe_at probe collector audit' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector backup' -F
+complete -c probe -n '__probe_at probe collector backup' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
+complete -c probe -n '__probe_at probe collector backup' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector follow' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector follow' -l key -x -d 'Key of its log, got from elsewhere; without it, the one it names'
 complete -c probe -n '__probe_at probe collector follow' -s h -l help -d 'Show this message and exit'
@@ -221,12 +228,19 @@ complete -c probe -n '__probe_at probe collector log key' -s h -l help -d 'Show 
 complete -c probe -n '__probe_at probe collector log recover' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector log recover' -l begin-anew -d 'There is no copy: begin the log anew under another key'
 complete -c probe -n '__probe_at probe collector log recover' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector migrate' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
+complete -c probe -n '__probe_at probe collector migrate' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector move' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
+complete -c probe -n '__probe_at probe collector move' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector notify-test' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector notify-test' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector register' -F
 complete -c probe -n '__probe_at probe collector register' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector register' -l country -x -d 'Country of the register: two capital letters, ISO 3166'
 complete -c probe -n '__probe_at probe collector register' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector restore' -F
+complete -c probe -n '__probe_at probe collector restore' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
+complete -c probe -n '__probe_at probe collector restore' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector revoke' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector revoke' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector serve' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'

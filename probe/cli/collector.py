@@ -11,7 +11,7 @@ from typing import IO
 
 import click
 
-from probe.cli import collector_alerts, collector_log, examples
+from probe.cli import collector_alerts, collector_log, collector_transfer, examples
 from probe.cli.collector_agents import agents_command, audit_command, revoke_agent
 from probe.cli.collector_database import CLOCK, DB, in_database, now_of
 from probe.cli.durations import parse_duration
@@ -49,7 +49,7 @@ def command() -> None:
 
 command.add_command(agents_command, "agents")
 command.add_command(audit_command)
-for _command in collector_alerts.COMMANDS:
+for _command in (*collector_alerts.COMMANDS, *collector_transfer.COMMANDS):
     command.add_command(_command)
 
 

@@ -31,13 +31,18 @@ def open_store(url: Path | str, *, create: bool = True) -> Store:
         try:
             from probe.collector.store.postgres.postgres_store import open_postgres  # noqa: PLC0415 - an extra
         except ImportError as error:
-            raise UsageError(
-                f"PostgreSQL needs the package psycopg ({error})",
-                where="--db",
-                mend="pip install 'reachability-probe[postgres]'",
-            ) from error
+            raise postgres_is_missing(error) from error
         return open_postgres(str(url), shown(url), create=create)
     return open_sqlite(path, create=create)
+
+
+def postgres_is_missing(error: ImportError) -> UsageError:
+    """What to say where the optional package for PostgreSQL cannot be imported."""
+    return UsageError(
+        f"PostgreSQL needs the package psycopg ({error})",
+        where="--db",
+        mend="pip install 'reachability-probe[postgres]'",
+    )
 
 
 def sqlite_path(url: Path | str) -> Path | None:
