@@ -130,3 +130,8 @@ def test_a_damaged_database_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"is damaged|malformed") as caught:
         open_sqlite(path)
     assert "\n" not in str(caught.value)
+
+
+def test_migrations_are_numbered_without_gaps_or_repetition() -> None:
+    """A database keeps the number of its last one only, so each number stands for one."""
+    assert [number for number, _ in MIGRATIONS] == list(range(1, VERSION + 1))
