@@ -11,7 +11,7 @@ from typing import IO
 
 import click
 
-from probe.cli import collector_alerts, collector_log, collector_transfer, examples
+from probe.cli import collector_alerts, collector_demo, collector_log, collector_transfer, examples
 from probe.cli.collector_agents import agents_command, audit_command, revoke_agent
 from probe.cli.collector_database import CLOCK, DB, in_database, now_of
 from probe.cli.durations import parse_duration
@@ -305,5 +305,11 @@ def _lines_of(stream: IO[bytes], name: str) -> Iterator[bytes]:
         line = stream.readline(MAX_LINE + 1)
 
 
-for _more in (collector_log.log, collector_log.follow, collector_log.unfollow, collector_log.following):
+for _more in (
+    collector_log.log,
+    collector_log.follow,
+    collector_log.unfollow,
+    collector_log.following,
+    collector_demo.command,
+):
     command.add_command(_more)
