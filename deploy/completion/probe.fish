@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector backup' 'probe collector follow' 'probe collector following' 'probe collector forget' 'probe collector import' 'probe collector log' 'probe collector log export' 'probe collector log key' 'probe collector log recover' 'probe collector migrate' 'probe collector move' 'probe collector notify-test' 'probe collector register' 'probe collector restore' 'probe collector revoke' 'probe collector serve' 'probe collector subscribe' 'probe collector subscriptions' 'probe collector token' 'probe collector unfollow' 'probe collector unsubscribe' 'probe ooni' 'probe ooni read' 'probe ooni transitions' 'probe ooni write' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector backup' 'probe collector follow' 'probe collector following' 'probe collector forget' 'probe collector import' 'probe collector log' 'probe collector log export' 'probe collector log key' 'probe collector log recover' 'probe collector migrate' 'probe collector move' 'probe collector notify-test' 'probe collector register' 'probe collector restore' 'probe collector revoke' 'probe collector seed-demo' 'probe collector serve' 'probe collector subscribe' 'probe collector subscriptions' 'probe collector token' 'probe collector unfollow' 'probe collector unsubscribe' 'probe ooni' 'probe ooni read' 'probe ooni transitions' 'probe ooni write' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
                 set path "$path $word"
         end
     end
@@ -175,6 +175,7 @@ complete -c probe -n '__probe_at probe collector' -a notify-test -d 'Send a test
 complete -c probe -n '__probe_at probe collector' -a register -d 'Import register history from FILE, the output of `probe targets diff OLD NEW --json` (- for standard input)'
 complete -c probe -n '__probe_at probe collector' -a restore -d 'Make a database of FILE, a backup'
 complete -c probe -n '__probe_at probe collector' -a revoke -d 'Refuse this agent from now on; its reports no longer count'
+complete -c probe -n '__probe_at probe collector' -a seed-demo -d 'Fill a new database with an invented history of blocks'
 complete -c probe -n '__probe_at probe collector' -a serve -d 'Serve until SIGTERM or Ctrl-C; requests in progress are finished first'
 complete -c probe -n '__probe_at probe collector' -a subscribe -d 'Tell URL of what is blocked and unblocked (- reads the URL from standard input)'
 complete -c probe -n '__probe_at probe collector' -a subscriptions -d 'List the subscriptions: id, channel, the host of a webhook, and what is asked for'
@@ -243,6 +244,13 @@ complete -c probe -n '__probe_at probe collector restore' -l db -r -F -d 'The da
 complete -c probe -n '__probe_at probe collector restore' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector revoke' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector revoke' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector seed-demo' -l db -x -d 'A new file, or an empty PostgreSQL database'
+complete -c probe -n '__probe_at probe collector seed-demo' -l services -x -d ''
+complete -c probe -n '__probe_at probe collector seed-demo' -l networks -x -d ''
+complete -c probe -n '__probe_at probe collector seed-demo' -l vantages -x -d ''
+complete -c probe -n '__probe_at probe collector seed-demo' -l days -x -d 'How far it goes back'
+complete -c probe -n '__probe_at probe collector seed-demo' -l seed -x -d 'The same number makes the same history'
+complete -c probe -n '__probe_at probe collector seed-demo' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector serve' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector serve' -l listen -x -d 'Address to listen on'
 complete -c probe -n '__probe_at probe collector serve' -l origin -x -d 'URL under which agents know this collector; by default that of --listen'
