@@ -200,6 +200,7 @@ class Cluster:
             "/run/postgresql": str(home),
             "change-me-3": PASSWORD,
             "/etc/probe-collector/": f"{self.folder}/",
+            "/var/lib/probe-collector/": f"{home}/",
             "/etc/nginx/": f"{self.folder}/",
             "/var/log/nginx/": f"{self.folder}/",
             "listen 443 ssl": f"listen {self.address(4)}:443 ssl",
@@ -259,7 +260,7 @@ class Cluster:
     def collector_unit(self, node: int) -> tuple[list[str], dict[str, str]]:
         """The command line and the variables of a collector, from the drop-in of its systemd unit."""
         start, variables = "", {}
-        for line in self.settings("collector-cluster.conf").splitlines():
+        for line in self.settings("collector-cluster.conf", node).splitlines():
             key, _, value = line.partition("=")
             if key == "ExecStart":
                 start = value.replace(f"--listen {self.address(1)}:", f"--listen {self.address(node)}:")
