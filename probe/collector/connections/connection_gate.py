@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import islice
 
 from aiohttp import web
 
@@ -22,6 +26,10 @@ HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 16 * 1024
 """Bytes of a request's head, with what came of its body along with it."""
 SWEEP_SECONDS = 1.0
+MAX_AT_ONCE = 32
+"""Connections that are accepted or ended before other work has its turn: a flood comes and times out in waves."""
+WAVE_SECONDS = 0.01
+"""Between two portions of the connections that are too late."""
 BACKLOG = 1024
 """Connections that the kernel holds until they are accepted."""
 _END_OF_HEAD = b"\r\n\r\n"
@@ -70,22 +78,25 @@ class ConnectionGate:
 
     def _end_late(self) -> None:
         now = self.loop.time()
-        while self.waiting:
-            reader, deadline = next(iter(self.waiting.items()))
+        pause = min(SWEEP_SECONDS, HEAD_SECONDS)
+        for number, (reader, deadline) in enumerate(list(islice(self.waiting.items(), MAX_AT_ONCE + 1))):
             if deadline > now:
+                break
+            if number == MAX_AT_ONCE:
+                pause = WAVE_SECONDS
                 break
             self.limits.count("slow_head")
             reader.refuse(_LATE)
-        self._sweep = self.loop.call_later(min(SWEEP_SECONDS, HEAD_SECONDS), self._end_late)
+        self._sweep = self.loop.call_later(pause, self._end_late)
 
 
 class HeadReader(asyncio.Protocol):
     """Collects the head of the first request, then hands the connection over."""
 
-    __slots__ = ("_admission", "_client", "_head", "_transport")
+    __slots__ = ("_client", "_gate", "_head", "_transport")
 
     def __init__(self, gate: ConnectionGate) -> None:
-        self._admission = gate
+        self._gate = gate
         self._transport: asyncio.Transport | None = None
         self._client = Client()
         self._head = b""
@@ -94,9 +105,9 @@ class HeadReader(asyncio.Protocol):
         """Count the connection. Its address is not kept."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 create_server makes these alone
         self._transport = transport
-        self._client = self._admission.proxies.peer(take_address(transport))
-        if self._admission.limits.admit(self, self._client):
-            self._admission.begin(self)
+        self._client = self._gate.proxies.peer(take_address(transport))
+        if self._gate.limits.admit(self, self._client):
+            self._gate.begin(self)
         else:
             self.refuse(_BUSY)
 
@@ -138,16 +149,16 @@ class HeadReader(asyncio.Protocol):
 
     def _leave(self) -> asyncio.Transport | None:
         transport, self._transport = self._transport, None
-        self._admission.waiting.pop(self, None)
-        self._admission.limits.release(self)
+        self._gate.waiting.pop(self, None)
+        self._gate.limits.release(self)
         return transport
 
     def _hand_over(self) -> None:
         transport, self._transport = self._transport, None
         assert transport is not None  # noqa: S101 the caller has looked
-        self._admission.waiting.pop(self, None)
-        handler = GuardedHandler(self._admission.server(), self._admission.loop, self._admission.limits, self._client)
-        self._admission.limits.replace(self, handler)
+        self._gate.waiting.pop(self, None)
+        handler = GuardedHandler(self._gate.server(), self._gate.loop, self._gate.limits, self._client)
+        self._gate.limits.replace(self, handler)
         head, self._head = self._head, b""
         transport.set_protocol(handler)
         handler.connection_made(transport)
@@ -160,7 +171,7 @@ class GuardedSite(web.BaseSite):
     def __init__(self, runner: web.AppRunner, host: str, port: int, gate: ConnectionGate) -> None:
         super().__init__(runner, backlog=BACKLOG)
         self._address = (host, port)
-        self._admission = gate
+        self._gate = gate
 
     @property
     def name(self) -> str:
@@ -175,7 +186,12 @@ class GuardedSite(web.BaseSite):
         """
         await super().start()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._admission, *self._address, backlog=BACKLOG)
+        server = await loop.create_server(self._gate, *self._address, backlog=MAX_AT_ONCE)
+        self._server = server
+        for each in server.sockets if sys.platform != "win32" else ():
+            # asyncio accepts as many connections in one go as the kernel may hold, so the two are set apart.
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(each.fileno())) as same:
+                same.listen(BACKLOG)
 
 
 def take_address(transport: asyncio.Transport) -> str:
