@@ -188,6 +188,11 @@ def places_of(pid: int, text: bytes) -> int:
     return count
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
 async def test_no_client_address_is_kept_anywhere(tmp_path: Path) -> None:
     """Through nginx it never reaches the collector; alone it is in no file and no answer."""
     async with collector(tmp_path) as (process, url), nginx(tmp_path, url) as proxy:
@@ -200,7 +205,7 @@ async def test_no_client_address_is_kept_anywhere(tmp_path: Path) -> None:
         pages += await everything(url, NAMED, named, for_portal)
 
     assert (in_memory, of_origin > 0) == (0, True), "what is in memory is found, and the address is not"
-    files = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    files = contents(tmp_path)
     assert len(files["c.db"]) > 0
     for address in (DIRECT, PROXIED, NAMED):
         forms = {address, address.replace(".", "%2E"), address.replace(".", "-")}
