@@ -47,7 +47,11 @@ class Connection:
         """Send a request until it is acknowledged, and time it as one."""
         began = time.monotonic()
         for _ in range(MAX_TRIES):
-            status = await self.ask(request)
+            try:
+                status = await self.ask(request)
+            except (asyncio.IncompleteReadError, ConnectionError):  # the server closed a connection that was idle
+                self.close()
+                status = 503
             if status == 200:
                 timings.seconds.append(time.monotonic() - began)
                 return
@@ -61,6 +65,7 @@ class Connection:
         """Close the connection."""
         if self._streams is not None:
             self._streams[1].close()
+            self._streams = None
 
 
 async def send_all(port: int, work: Iterable[list[bytes]], connections: int) -> Timings:

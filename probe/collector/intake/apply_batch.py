@@ -146,8 +146,9 @@ class _BatchWriter:
         self._country = network.country
         self._network = batches.network_number(session, network.asn, network.country)
         self._ignored = verified.unread
-        before = history.presence_run_at(session, agent.no, self._now)
-        last = 0 if before is None else before.stop
+        self._latest = history.presence_run_at(session, agent.no, self._now)
+        self._has_saved = False
+        last = 0 if self._latest is None else self._latest.stop
         self._bounds = ReportBounds(enrolled=agent.created, last=last, received=self._now)
 
     def write(self) -> BatchOutcome:
@@ -191,7 +192,7 @@ class _BatchWriter:
             state = report.state  # perhaps of a newer version; only `online` counts as presence
             if run is None or start < run.start:
                 self._save(run)
-                run = history.presence_run_at(self._session, self._agent.no, start)
+                run = self._run_at(start)
             if (
                 run is not None
                 and run.start <= start <= run.stop + MISSED_INTERVALS * interval
@@ -205,8 +206,16 @@ class _BatchWriter:
             run = PresenceRun(start, stop, self._network, interval, state, 1, report.measured)
         self._save(run)
 
+    def _run_at(self, start: int) -> PresenceRun | None:
+        """The run of rounds that a round belongs to, by its start: nearly always the latest, which was read already."""
+        latest = self._latest
+        if not self._has_saved and (latest is None or latest.start <= start) and start <= self._now:
+            return latest
+        return history.presence_run_at(self._session, self._agent.no, start)
+
     def _save(self, run: PresenceRun | None) -> None:
         if run is not None:
+            self._has_saved = True
             history.save_presence_run(self._session, self._agent.no, run)
 
     def _store_statuses(self) -> int:

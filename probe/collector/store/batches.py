@@ -108,6 +108,8 @@ class TargetRow(msgspec.Struct, frozen=True):
 
 def target_rows(session: StoreSession, texts: Collection[str]) -> dict[str, TargetRow]:
     """Text -> the target's row; new targets get one."""
+    if not texts:
+        return {}
     found = _target_rows(session, texts)
     missing = sorted(text for text in texts if text not in found)
     if missing:

@@ -216,12 +216,12 @@ def event(session: StoreSession, event_id: str) -> StoredEvent | None:
 
 def events(session: StoreSession, since: int, limit: int, *, lasting: bool = False) -> list[Event]:
     """Events in force that had not lifted before a moment, newest onset first; with `lasting`, those that last."""
-    found = session.rows(
-        "SELECT body FROM event WHERE superseded = '' AND (lifted IS NULL OR (? = 0 AND lifted >= ?))"
-        " ORDER BY onset DESC, id LIMIT ?",
-        *(int(lasting), since, limit),
-    )
-    return [_EVENT.decode(row[0]) for row in found]
+    chosen = "SELECT body, onset, id FROM event WHERE superseded = '' AND lifted IS NULL"
+    values: tuple[int, ...] = ()
+    if not lasting:
+        chosen += " UNION ALL SELECT body, onset, id FROM event WHERE superseded = '' AND lifted >= ?"
+        values = (since,)
+    return [_EVENT.decode(row[0]) for row in session.rows(f"{chosen} ORDER BY onset DESC, id LIMIT ?", *values, limit)]
 
 
 def revisions_after(session: StoreSession, no: int, limit: int) -> list[Revision]:

@@ -224,8 +224,11 @@ _SPAN = (
 )
 _PRESENCE = (
     "SELECT agent.id, network.asn, network.cc, presence.start, presence.stop, presence.interval, presence.rounds"
-    " FROM presence JOIN agent ON agent.no = presence.agent JOIN network ON network.no = presence.network"
-    " WHERE presence.state = 'online' AND agent.role = 'vantage' AND agent.state = 'active'"
+    # CROSS JOIN has SQLite begin with the agents: it would scan all presences for the few that are looked for.
+    " FROM agent CROSS JOIN presence JOIN network ON network.no = presence.network"
+    " WHERE presence.agent = agent.no AND presence.state = 'online' AND agent.role = 'vantage'"
+    " AND agent.state = 'active' AND presence.start >= coalesce((SELECT max(earlier.start) FROM presence AS earlier"
+    " WHERE earlier.agent = agent.no AND earlier.start <= ?), 0)"
 )
 _OF_SERVICE = "(target.service = ? OR (target.service = '' AND target.text = ?))"
 
@@ -320,18 +323,12 @@ def open_spans(session: StoreSession) -> list[Span]:
 
 def presences_of(session: StoreSession, cc: str, since: int = 0) -> list[Presence]:
     """Runs of rounds in a country in which a vantage was online, from the last run that began before a moment on."""
-    found = session.rows(
-        f"{_PRESENCE} AND network.cc = ? AND presence.start >= coalesce((SELECT max(earlier.start) FROM presence"  # noqa: S608
-        " AS earlier WHERE earlier.agent = agent.no AND earlier.start <= ?), 0)",
-        cc,
-        since,
-    )
-    return [_presence(row) for row in found]
+    return [_presence(row) for row in session.rows(f"{_PRESENCE} AND network.cc = ?", since, cc)]
 
 
 def presences_since(session: StoreSession, since: int) -> list[Presence]:
     """Runs of rounds of vantages (not of controls) that were online and had not ended before a moment."""
-    return [_presence(row) for row in session.rows(f"{_PRESENCE} AND presence.stop >= ?", since)]
+    return [_presence(row) for row in session.rows(f"{_PRESENCE} AND presence.stop >= ?", since, since)]
 
 
 def latest_presences(session: StoreSession) -> list[LatestPresence]:
