@@ -25,7 +25,14 @@ from tests.loopback.collector.log.independent_client import Head, IndependentCli
 from tests.loopback.collector.log.published import EVENT
 
 KILLS = int(os.environ.get("PROBE_KILLS", "6"))
-PROBE = (sys.executable, "-c", "from probe.cli import main; raise SystemExit(main())", "collector")
+SCRIPT = """
+import ctypes, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with the test, also when that is killed
+from probe.cli import main
+raise SystemExit(main())
+"""
+PROBE = (sys.executable, "-c", SCRIPT, "collector")
 
 
 class Served:

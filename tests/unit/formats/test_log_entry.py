@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
-from probe.errors import RecordError
+from probe.errors import RecordError, UsageError
+from probe.formats.checkpoint import unverified
 from probe.formats.log_entry import LogEntry, decode_entry, encode_entry
-from probe.formats.tiles import MAX_ENTRY_BYTES
+from probe.formats.signed_note import parse_key
+from probe.formats.tiles import MAX_ENTRY_BYTES, decode_bundle, encode_bundle, parse_index
+from probe.formats.tlog_proof import parse_proof
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Cause, Status
+from tests.fuzz.mutations import mutate
+from tests.unit.formats.test_signed_note import NEUMANN
+from tests.unit.formats.test_tlog_proof import NOTE, PROOF
 
 MAY = datetime(2017, 5, 4, tzinfo=UTC)
 EVENT = Event(
@@ -29,6 +38,15 @@ EVENT = Event(
     targets=("https://www.wechat.com/",),
 )
 ENTRY = LogEntry(kind="began", published=MAY, event=EVENT)
+READERS: tuple[tuple[bytes, Callable[[bytes], object]], ...] = (
+    (encode_entry(ENTRY), decode_entry),
+    (encode_bundle([encode_entry(ENTRY), b"x"]), lambda body: decode_bundle(body, 2)),
+    (PROOF.encode(), parse_proof),
+    (NOTE, unverified),
+    (NEUMANN.encode(), lambda body: parse_key(body.decode(errors="replace"))),
+    (b"x001/x234/067.p/8", lambda body: parse_index(body.decode(errors="replace"))),
+)
+"""A valid input of each reader of what other logs serve, and the reader."""
 
 
 def test_an_entry_is_read_as_it_was_written_and_says_its_format() -> None:
@@ -99,3 +117,13 @@ def test_an_entry_out_of_bounds_is_refused(body: bytes) -> None:
 def test_without_a_clock_times_ahead_are_taken() -> None:
     """A log that is verified later has times that were ahead for nobody."""
     assert decode_entry(other(published=MAY + timedelta(days=900))).published.year == 2019
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_mutated_entry_bundle_proof_or_checkpoint_is_read_or_refused(seed: int) -> None:
+    """Nothing that a stranger serves raises another exception."""
+    draw = random.Random(seed)
+    for _ in range(50):
+        for content, read in READERS:
+            with contextlib.suppress(RecordError, UsageError):
+                read(mutate(content, draw))
