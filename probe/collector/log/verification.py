@@ -50,13 +50,16 @@ class EventAddress(msgspec.Struct, frozen=True):
 
 
 class ProvenEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A revision of an event that is proven to be in a log."""
+    """A revision of an event that is proven to be in a log.
+
+    Attributes:
+        shown: the newest revision that is shown elsewhere, where that was compared with the entry; else 0.
+    """
 
     entry: LogEntry
     index: int
     checkpoint: Checkpoint
-    compared: bool = False
-    """Whether an event that was shown elsewhere was compared with the entry."""
+    shown: int = 0
 
 
 def event_address(url: str) -> EventAddress:
@@ -98,13 +101,12 @@ def prove(proof: TlogProof, key: NoteKey, witnesses: Sequence[NoteKey] = (), sho
     if missing:
         raise RecordError(f"the checkpoint is not signed by the witness {missing[0]}")
     entry = decode_entry(proof.extra)
-    if shown:
-        _compare(shown, entry)
-    return ProvenEvent(entry=entry, index=proof.index, checkpoint=checkpoint, compared=bool(shown))
+    newest = _compare(shown, entry) if shown else 0
+    return ProvenEvent(entry=entry, index=proof.index, checkpoint=checkpoint, shown=newest)
 
 
-def _compare(shown: bytes, entry: LogEntry) -> None:
-    """Return if the entry is one of the revisions that are shown.
+def _compare(shown: bytes, entry: LogEntry) -> int:
+    """The newest revision that is shown, if the entry is one of those that are.
 
     Raises:
         RecordError: it is not.
@@ -113,7 +115,7 @@ def _compare(shown: bytes, entry: LogEntry) -> None:
         found = msgspec.json.decode(shown[: MAX_EVENT_BYTES + 1], type=_ShownEvent)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"is no event as /api/v1/events/ID gives it ({str(error)[:100]})") from error
-    revisions = [each.event for each in found.revisions] or [found.event]
+    revisions = [found.event, *(each.event for each in found.revisions)]
     same = [each for each in revisions if (each.id, each.revision) == (entry.event.id, entry.event.revision)]
     if not same:
         raise RecordError(
@@ -126,6 +128,7 @@ def _compare(shown: bytes, entry: LogEntry) -> None:
                 f"what is shown as revision {each.revision} of event {each.id} is not what the log has",
                 mend="the collector has changed it after it published it",
             )
+    return max(each.revision for each in revisions)
 
 
 def explanation(found: ProvenEvent, key: NoteKey, *, fetched_key: bool) -> list[str]:
@@ -136,42 +139,51 @@ def explanation(found: ProvenEvent, key: NoteKey, *, fetched_key: bool) -> list[
         key: of the log.
         fetched_key: whether the key came from the same address as the proof.
     """
-    entry, checkpoint = found.entry, found.checkpoint
-    kind = (
-        wording.headline(RevisionKind(entry.kind), entry.event, entry.reason) if _is_known(entry.kind) else entry.kind
-    )
-    lines = [
-        f"{wording.sentence(entry.event)}.",
+    entry = found.entry
+    known = entry.kind in RevisionKind.__members__.values()
+    kind = wording.headline(RevisionKind(entry.kind), entry.event, entry.reason) if known else entry.kind
+    first = {RevisionKind.WITHDRAWN: "WITHDRAWN: ", RevisionKind.RENAMED: "CONTINUED AS ANOTHER EVENT: "}
+    return [
+        f"{first.get(RevisionKind(entry.kind), '') if known else ''}{wording.sentence(entry.event)}.",
         f"Revision {entry.event.revision}: {kind} ({wording.confidence(entry.event)}).",
         "Proven:",
-        f"  It is entry {found.index} of the {checkpoint.size} of the log {checkpoint.origin},",
-        f"  signed with the key {key}",
-    ]
-    if found.compared:
-        lines.append("  What is shown is what the log has.")
-    lines += [
-        f"  The witness {each.key.name} saw this state of the log at {_time(each.time)}."
-        for each in checkpoint.witnesses
-    ]
-    lines += [
-        "  Whoever keeps a checkpoint of this log can tell if an entry is changed or removed later.",
+        *(f"  {line}" for line in _proven(found, key)),
         "Not proven:",
-        "  That the measurements took place. The event's page links the evidence; `probe judge` judges it again.",
-        f"  When it was published: {wording.moment(entry.published)} is the collector's word.",
+        *(f"  {line}" for line in _not_proven(found, fetched_key=fetched_key)),
     ]
-    if not checkpoint.witnesses:
-        lines.append(
-            "  That others are shown the same log: compare checkpoints, with `probe verify --log URL --since FILE`."
-        )
+
+
+def _proven(found: ProvenEvent, key: NoteKey) -> list[str]:
+    checkpoint = found.checkpoint
+    lines = [
+        f"It is entry {found.index} of the {checkpoint.size} of the log {checkpoint.origin},",
+        f"signed with the key {key}",
+    ]
+    if found.shown:
+        lines.append(f"Revision {found.entry.event.revision} is shown as the log has it.")
+    lines += [
+        f"The witness {each.key.name} saw this state of the log at {_time(each.time)}." for each in checkpoint.witnesses
+    ]
+    return [*lines, "Whoever keeps a checkpoint of this log can tell if an entry is changed or removed later."]
+
+
+def _not_proven(found: ProvenEvent, *, fetched_key: bool) -> list[str]:
+    published = wording.moment(found.entry.published)
+    lines = [
+        "That the measurements took place. The event's page links the evidence; `probe judge` judges it again.",
+        f"When it was published: {published} is the collector's word.",
+    ]
+    if not found.shown:
+        lines.append("That it was not changed or withdrawn by a later revision: its page would show that.")
+    elif found.shown > found.entry.event.revision:
+        lines.append(f"The later revisions that are shown, up to {found.shown}: the proof is not of them.")
+    if not found.checkpoint.witnesses:
+        lines.append("That others are shown the same log: compare checkpoints, `probe verify --log URL --since FILE`.")
     if fetched_key:
         lines.append(
-            "  That the key is the collector's: it came from the same address. Compare it with one from elsewhere."
+            "That the key is the collector's: it came from the same address. Compare it with another source's."
         )
     return lines
-
-
-def _is_known(kind: str) -> bool:
-    return kind in RevisionKind.__members__.values()
 
 
 def _time(seconds: int) -> str:

@@ -67,9 +67,9 @@ async def test_an_event_is_verified_by_its_address_and_offline_by_what_was_saved
         assert "It is entry 3 of the 4 of the log c.test/log" in each.output
     assert "came from the same address" in online.output
     assert "came from the same address" not in offline.output
-    assert "What is shown is what the log has." in online.output
-    assert "What is shown is what the log has." in compared.output
-    assert "What is shown is what the log has." not in offline.output
+    assert "Revision 1 is shown as the log has it." in online.output
+    assert "Revision 1 is shown as the log has it." in compared.output
+    assert "Revision 1 is shown as the log has it." not in offline.output
 
 
 async def test_an_event_that_was_changed_after_publication_is_not_proven(server: Server) -> None:

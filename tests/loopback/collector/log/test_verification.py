@@ -32,10 +32,10 @@ def test_a_proof_proves_its_entry_and_that_what_is_shown_is_the_same() -> None:
     found = prove(PROOF, KEY, (), SHOWN)
     text = "\n".join(explanation(found, KEY, fetched_key=False))
 
-    assert (found.entry, found.index, found.compared) == (ENTRY, 0, True)
+    assert (found.entry, found.index, found.shown) == (ENTRY, 0, 1)
     assert "WeChat was blocked on AS64500 (RU) from 4 May" in text
     assert "It is entry 0 of the 2 of the log c.example/log" in text
-    assert "What is shown is what the log has." in text
+    assert "Revision 1 is shown as the log has it." in text
     assert "That the measurements took place." in text.split("Not proven:")[1]
     assert "came from the same address" not in text
     assert "came from the same address" in "\n".join(explanation(prove(PROOF, KEY), KEY, fetched_key=True))
@@ -47,11 +47,38 @@ def test_what_is_shown_otherwise_than_the_log_has_it_is_not_proven() -> None:
     for shown, said in (
         ({"event": changed}, "is not what the log has"),
         ({"event": EVENT, "revisions": [{"event": changed}]}, "is not what the log has"),
+        ({"event": changed, "revisions": [{"event": EVENT}]}, "is not what the log has"),
         ({"event": msgspec.structs.replace(EVENT, revision=2)}, "the proof is of revision 1"),
         ({"event": {}}, "is no event as"),
     ):
         with pytest.raises(RecordError, match=said):
             prove(PROOF, KEY, (), msgspec.json.encode(shown))
+
+
+def test_later_revisions_that_are_shown_are_not_proven_with_an_earlier_one() -> None:
+    later = msgspec.structs.replace(EVENT, revision=9)
+    found = prove(PROOF, KEY, (), msgspec.json.encode({"event": later, "revisions": [{"event": EVENT}]}))
+
+    text = "\n".join(explanation(found, KEY, fetched_key=False))
+
+    assert "The later revisions that are shown, up to 9: the proof is not of them." in text.split("Not proven:")[1]
+
+
+def test_a_withdrawn_event_is_not_told_as_if_it_stood() -> None:
+    """The first line says it; an unknown kind of a newer version is named as it is."""
+    for kind, first in (
+        ("withdrawn", "WITHDRAWN: WeChat was blocked"),
+        ("renamed", "CONTINUED AS ANOTHER EVENT: WeChat"),
+        ("futuristic", "WeChat was blocked"),
+    ):
+        body = encode_entry(msgspec.structs.replace(ENTRY, kind=kind))
+        note = Checkpoint(origin=KEY.name, size=1, root=leaf_hash(body)).signed(PRIVATE)
+        proof = TlogProof(index=0, hashes=(), checkpoint=note, extra=body)
+
+        lines = explanation(prove(proof, KEY), KEY, fetched_key=False)
+
+        assert lines[0].startswith(first)
+        assert "withdrawn by a later revision" in "\n".join(lines)
 
 
 def test_targets_that_the_entry_had_no_room_for_are_not_compared() -> None:
@@ -60,7 +87,7 @@ def test_targets_that_the_entry_had_no_room_for_are_not_compared() -> None:
     root = Checkpoint(origin=KEY.name, size=1, root=leaf_hash(body))
     proof = TlogProof(index=0, hashes=(), checkpoint=root.signed(PRIVATE), extra=body)
 
-    assert prove(proof, KEY, (), msgspec.json.encode({"event": long})).compared
+    assert prove(proof, KEY, (), msgspec.json.encode({"event": long})).shown == 1
 
 
 def test_a_changed_entry_or_another_key_proves_nothing() -> None:
