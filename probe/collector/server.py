@@ -36,6 +36,7 @@ from probe.collector.web import (
     feeds,
     followed_pages,
     html_pages,
+    openapi,
     place_pages,
     reading_pages,
     service_pages,
@@ -148,6 +149,7 @@ def _routes() -> list[web.AbstractRouteDef]:
         web.get("/v/{name:[a-z2-7]{8}}", vantage_pages.get_vantage),
         web.get("/feed.atom", feeds.get_feed),
         web.get("/alerts", alerts_page.get_alerts),
+        web.get(openapi.PATH, openapi.get_openapi),
         web.static("/static", html_pages.STATIC),
         web.get("/healthz", healthz),
         web.get("/readyz", readyz),
@@ -168,6 +170,7 @@ def application(
     app[html_pages.TEMPLATES] = html_pages.templates()
     app[log_api.OWN_LOG] = OwnLog(collector, checkpoint_file)
     app.add_routes([*_routes(), *api.routes(), *log_api.routes(), *followed_pages.routes()])
+    app[openapi.DOCUMENT] = openapi.openapi_document(app, collector.origin)
     return app
 
 

@@ -253,7 +253,7 @@ def spans_of(session: StoreSession, service: str, cc: str, since: int = 0) -> li
         *(service, service, since, cc),
         *(service, service, since, cc),
     )
-    return [_span(row) for row in found]
+    return [span_of(row) for row in found]
 
 
 def interfered_since(session: StoreSession, service: str, cc: str, since: int) -> bool:
@@ -304,7 +304,7 @@ def spans(session: StoreSession, target: str, since: int, limit: int, vantage: V
         f"{_SPAN} WHERE {chosen} (span.stop IS NULL OR span.stop >= ?) ORDER BY span.start DESC LIMIT ?",
         *(target, *place, since, limit),
     )
-    return [_span(row) for row in found]
+    return [span_of(row) for row in found]
 
 
 def vantages(session: StoreSession) -> list[VantageKey]:
@@ -318,7 +318,7 @@ def vantages(session: StoreSession) -> list[VantageKey]:
 
 def open_spans(session: StoreSession) -> list[Span]:
     """Every open span, of agents that are not revoked."""
-    return [_span(row) for row in session.rows(f"{_SPAN} WHERE span.stop IS NULL AND agent.state = 'active'")]
+    return [span_of(row) for row in session.rows(f"{_SPAN} WHERE span.stop IS NULL AND agent.state = 'active'")]
 
 
 def presences_of(session: StoreSession, cc: str, since: int = 0) -> list[Presence]:
@@ -357,7 +357,8 @@ def known_status(word: str) -> Status:
     return _STATUSES.get(word, Status.UNKNOWN)
 
 
-def _span(row: Row) -> Span:
+def span_of(row: Row) -> Span:
+    """The span of a row with the columns of `_SPAN`."""
     agent, target, asn, cc, start, stop, known, status, causes, evidence, before_watch = row
     return Span(
         agent=agent,

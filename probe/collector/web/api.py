@@ -9,14 +9,28 @@ import msgspec
 from aiohttp import web
 
 from probe.collector.state import STATE, Collector, public_name
-from probe.collector.store import StoreSession, events, from_ms, history, to_ms
+from probe.collector.store import StoreSession, history, public_data, to_ms
+from probe.collector.store.events import Revision
 from probe.collector.store.history import VantageKey
+from probe.collector.store.public_data import PlaceFilter, Position, SpanFilter
+from probe.collector.web.alerts_page import MAX_SHOWN, sent_alerts
 from probe.collector.web.board_view import BoardCell, ServiceRow
 from probe.collector.web.event_view import event_view, evidence
 from probe.collector.web.html_pages import BOARD
-from probe.collector.web.parameters import EventsQuery, SpansQuery, hexadecimal
+from probe.collector.web.parameters import EventPageQuery, RevisionsQuery, SpansQuery, hexadecimal
+from probe.collector.web.public_records import (
+    AlertPage,
+    EventDetails,
+    EventPage,
+    PublicSpan,
+    RevisionPage,
+    SpanPage,
+    cursor_of,
+    public_revision,
+    read_cursor,
+)
 from probe.collector.web.responses import ApiError, json_response
-from probe.model.event import Network, Span
+from probe.model.event import Event, Span
 
 DEFAULT_PERIOD = timedelta(days=30)
 """How far back events and spans go when the query has no `since`."""
@@ -30,7 +44,9 @@ def routes() -> list[web.RouteDef]:
         web.get("/api/v1/board", get_board),
         web.get("/api/v1/events", get_events),
         web.get("/api/v1/events/{id}", get_event),
+        web.get("/api/v1/revisions", get_revisions),
         web.get("/api/v1/spans", get_spans),
+        web.get("/api/v1/alerts", get_alert_list),
         web.get("/api/v1/evidence/{digest}", get_evidence),
     ]
 
@@ -46,14 +62,36 @@ async def get_board(request: web.Request) -> web.Response:
 
 
 async def get_events(request: web.Request) -> web.Response:
-    """`/api/v1/events`: the latest revision of each event, newest first; query: see `EventsQuery`."""
+    """`/api/v1/events`: the latest revision of each event, newest onset first; query: see `EventPageQuery`."""
     collector = request.app[STATE]
-    query = EventsQuery.of(request.query)
-    since = _since(query.since, collector)
-    found = await collector.store.read(
-        lambda session: events.events(session, since, query.limit, lasting=query.ongoing)
-    )
-    return json_response({"time": collector.clock.now(), "events": found})
+    query = EventPageQuery.of(request.query)
+    since, after = _since(query.since, collector), read_cursor(query.cursor, (int, str))
+    place = PlaceFilter(service=query.service, country=query.country, asn=query.asn)
+
+    def read(session: StoreSession) -> list[Event]:
+        _demand_known(session, place)
+        return public_data.event_page(session, place, since, after, query.limit, lasting=query.ongoing)
+
+    found = await collector.store.read(read)
+    following = cursor_of(public_data.position_of(found[-1])) if len(found) == query.limit else ""
+    return json_response(EventPage(time=collector.clock.now(), events=tuple(found), next=following))
+
+
+async def get_revisions(request: web.Request) -> web.Response:
+    """`/api/v1/revisions`: everything that was published, in its order; query: see `RevisionsQuery`."""
+    collector = request.app[STATE]
+    query = RevisionsQuery.of(request.query)
+    after = read_cursor(query.cursor, (int,)) or (0,)
+    place = PlaceFilter(service=query.service, country=query.country, asn=query.asn)
+
+    def read(session: StoreSession) -> list[Revision]:
+        _demand_known(session, place)
+        return public_data.revision_page(session, place, int(after[0]), query.limit)
+
+    found = await collector.store.read(read)
+    following = cursor_of((found[-1].no,) if found else after)
+    revisions = tuple(public_revision(each) for each in found)
+    return json_response(RevisionPage(time=collector.clock.now(), revisions=revisions, next=following))
 
 
 async def get_event(request: web.Request) -> web.Response:
@@ -63,28 +101,42 @@ async def get_event(request: web.Request) -> web.Response:
     view = await collector.store.read(lambda session: event_view(session, event_id, collector.secret))
     if view is None:
         raise ApiError(404, "not_found", "there is no such event")
-    revisions = [
-        {"kind": each.kind, "published": from_ms(each.published), "reason": each.reason, "event": each.event}
-        for each in view.revisions
-    ]
-    answer = {"event": view.event, "superseded": view.superseded, "revisions": revisions, "vantages": view.vantages}
-    return json_response(answer)
+    return json_response(
+        EventDetails(
+            event=view.event,
+            superseded=view.superseded,
+            revisions=tuple(public_revision(each) for each in view.revisions),
+            vantages=view.vantages,
+        )
+    )
 
 
 async def get_spans(request: web.Request) -> web.Response:
-    """`/api/v1/spans`: the status of each target at each vantage over time, newest first; query: see `SpansQuery`."""
+    """`/api/v1/spans`: the status of each target at each vantage over time; query: see `SpansQuery`."""
     collector = request.app[STATE]
     query = SpansQuery.of(request.query)
-    since = _since(query.since, collector)
+    since, after = _since(query.since, collector), read_cursor(query.cursor, (int, int, int))
 
-    def chosen(session: StoreSession) -> list[Span]:
+    def read(session: StoreSession) -> list[tuple[Position, Span]]:
         named = _vantage(session, query.vantage, collector.secret) if query.vantage else None
         if query.vantage and named is None:
-            return []
-        return history.spans(session, query.target, since, query.limit, named)
+            raise unknown("vantage", "event pages show the names of vantages")
+        if query.target and not public_data.is_target(session, query.target):
+            raise unknown("target", "give it as it stands in /api/v1/board, under targets")
+        wanted = SpanFilter(target=query.target, vantage=named, since=since)
+        return public_data.span_page(session, wanted, after, query.limit)
 
-    found = await collector.store.read(chosen)
-    return json_response({"time": collector.clock.now(), "spans": [_span(span, collector.secret) for span in found]})
+    found = await collector.store.read(read)
+    spans = tuple(public_span(span, collector.secret) for _, span in found)
+    following = cursor_of(found[-1][0]) if len(found) == query.limit else ""
+    return json_response(SpanPage(time=collector.clock.now(), spans=spans, next=following))
+
+
+async def get_alert_list(request: web.Request) -> web.Response:
+    """`/api/v1/alerts`: the newest messages to subscribers, without who they are."""
+    collector = request.app[STATE]
+    found = await collector.store.read(lambda session: sent_alerts(session, MAX_SHOWN))
+    return json_response(AlertPage(time=collector.clock.now(), alerts=tuple(found)))
 
 
 async def get_evidence(request: web.Request) -> web.Response:
@@ -110,21 +162,9 @@ def _cell_record(line: ServiceRow, cell: BoardCell) -> dict[str, Any]:
     return {**summary, **fields, "confidence": event.confidence if event else None}
 
 
-class _PublicSpan(msgspec.Struct, frozen=True, kw_only=True):
-    vantage: str
-    target: str
-    network: Network
-    start: datetime
-    stop: datetime | None
-    known: datetime
-    status: str
-    causes: tuple[str, ...]
-    evidence: str
-    before_watch: bool
-
-
-def _span(span: Span, secret: bytes) -> _PublicSpan:
-    return _PublicSpan(
+def public_span(span: Span, secret: bytes) -> PublicSpan:
+    """A span as it is published: its vantage by its public name."""
+    return PublicSpan(
         vantage=public_name(secret, span.agent, span.network),
         target=span.target,
         network=span.network,
@@ -136,6 +176,29 @@ def _span(span: Span, secret: bytes) -> _PublicSpan:
         evidence=span.evidence,
         before_watch=span.before_watch,
     )
+
+
+_HINTS = {
+    "service": "/api/v1/board has the services by name",
+    "cc": "/api/v1/board has the countries where vantages measure",
+    "asn": "/api/v1/board has the networks where vantages measure",
+}
+
+
+def _demand_known(session: StoreSession, place: PlaceFilter) -> None:
+    """Return if everything that is asked for was ever measured: an empty answer would look like "not blocked".
+
+    Raises:
+        ApiError: status 400; nothing was ever measured of a part of it.
+    """
+    name = public_data.unknown_part(session, place)
+    if name:
+        raise unknown(name, _HINTS[name])
+
+
+def unknown(name: str, hint: str) -> ApiError:
+    """The answer to a value that has its form and is of nothing here."""
+    return ApiError(400, "unknown_value", f"nothing is known here of the given {name}: {hint}")
 
 
 def _vantage(session: StoreSession, name: str, secret: bytes) -> VantageKey | None:

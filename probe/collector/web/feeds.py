@@ -25,7 +25,10 @@ async def get_feed(request: web.Request) -> web.Response:
     chosen = [
         each
         for each in found
-        if query.country in ("", each.event.network.country) and query.service in ("", each.event.service)
+        if query.country in ("", each.event.network.country)
+        and query.service in ("", each.event.service)
+        and query.asn in (0, each.event.network.asn)
+        and query.kind in ("", each.kind)
     ]
     origin = collector.origin
     entries = [_entry(origin, each) for each in chosen[:MAX_ENTRIES]]

@@ -8,15 +8,18 @@ names are ignored. Lengths are checked before anything is parsed, so a long valu
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, Self
 
 from probe.collector.web.responses import ApiError
+from probe.fuse.revision import NEWS_KINDS
 from probe.model.target import MAX_LENGTH, is_too_long
 
 MAX_RECORDS = 1000
 """Records in one answer, and the default of `limit`."""
+MAX_AS_NUMBER = 2**32 - 1
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+ -]\d\d:\d\d)", re.ASCII)
 _MOMENT_FORM = "a time with its zone, as 2017-05-04T00:00:00Z"
@@ -32,7 +35,7 @@ class Query(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EventsQuery:
-    """Query of `/api/v1/events`.
+    """Query of `/api/v1/following/events`.
 
     Attributes:
         since: events that lifted before it are left out; None for the endpoint's default.
@@ -55,19 +58,25 @@ class EventsQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class SpansQuery:
-    """Query of `/api/v1/spans`.
+class EventPageQuery:
+    """Query of `/api/v1/events`.
 
     Attributes:
-        target: only spans of this target; empty for all.
-        vantage: only spans of the vantage with this public name; empty for all.
-        since: only spans that lasted at or after it; None for the endpoint's default.
-        limit: the most spans to answer with.
+        since: events that lifted before it are left out; None for 30 days ago.
+        ongoing: `open` on the wire: only events that have not lifted.
+        service: only events of this service; empty for all.
+        country: `cc` on the wire: only events of this country; empty for all.
+        asn: only events of this network, by AS number; 0 for all.
+        cursor: `next` of the page before; empty for the first page.
+        limit: the most events to answer with.
     """
 
-    target: str
-    vantage: str
     since: datetime | None
+    ongoing: bool
+    service: str
+    country: str
+    asn: int
+    cursor: str
     limit: int
 
     @classmethod
@@ -77,8 +86,63 @@ class SpansQuery:
         Raises:
             ApiError: status 400; a value breaks its rule.
         """
-        limit = integer(query, "limit", MAX_RECORDS, 1, MAX_RECORDS)
-        return cls(text(query, "target"), text(query, "vantage"), moment(query, "since"), limit)
+        return cls(moment(query, "since"), flag(query, "open"), *_place(query), *_page(query))
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionsQuery:
+    """Query of `/api/v1/revisions`.
+
+    Attributes:
+        service: only revisions of events of this service; empty for all.
+        country: `cc` on the wire: only those of this country; empty for all.
+        asn: only those of this network, by AS number; 0 for all.
+        cursor: `next` of the page before, however old; empty for the first revision of all.
+        limit: the most revisions to answer with.
+    """
+
+    service: str
+    country: str
+    asn: int
+    cursor: str
+    limit: int
+
+    @classmethod
+    def of(cls, query: Query) -> Self:
+        """Read the query.
+
+        Raises:
+            ApiError: status 400; a value breaks its rule.
+        """
+        return cls(*_place(query), *_page(query))
+
+
+@dataclass(frozen=True, slots=True)
+class SpansQuery:
+    """Query of `/api/v1/spans`.
+
+    Attributes:
+        target: only spans of this target; empty for all.
+        vantage: only spans of the vantage with this public name; empty for all.
+        since: only spans that lasted at or after it; None for 30 days ago.
+        cursor: `next` of the page before; empty for the first page.
+        limit: the most spans to answer with.
+    """
+
+    target: str
+    vantage: str
+    since: datetime | None
+    cursor: str
+    limit: int
+
+    @classmethod
+    def of(cls, query: Query) -> Self:
+        """Read the query.
+
+        Raises:
+            ApiError: status 400; a value breaks its rule.
+        """
+        return cls(text(query, "target"), text(query, "vantage"), moment(query, "since"), *_page(query))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +172,14 @@ class FeedQuery:
     Attributes:
         country: `cc` on the wire: only events of this country; empty for all.
         service: `s` on the wire: only events of this service; empty for all.
+        asn: only events of this network, by AS number; 0 for all.
+        kind: only revisions of this kind: `began`, `lifted`, `reopened`, `withdrawn`; empty for all.
     """
 
     country: str
     service: str
+    asn: int
+    kind: str
 
     @classmethod
     def of(cls, query: Query) -> Self:
@@ -120,7 +188,8 @@ class FeedQuery:
         Raises:
             ApiError: status 400; a value breaks its rule.
         """
-        return cls(country_code(query, "cc"), text(query, "s"))
+        asn = integer(query, "asn", 0, 1, MAX_AS_NUMBER)
+        return cls(country_code(query, "cc"), text(query, "s"), asn, word(query, "kind", sorted(NEWS_KINDS)))
 
 
 def integer(query: Query, name: str, default: int, lowest: int, highest: int) -> int:
@@ -182,6 +251,18 @@ def country_code(query: Query, name: str) -> str:
     return value
 
 
+def word(query: Query, name: str, words: Sequence[str]) -> str:
+    """One of a few words; empty when it is not given.
+
+    Raises:
+        ApiError: status 400; it is another.
+    """
+    value = _single(query, name)
+    if value and value not in words:
+        raise _bad(name, f"one of {', '.join(words)}")
+    return value
+
+
 def text(query: Query, name: str) -> str:
     """A target or the name of a service: at most `MAX_LENGTH` printable characters; empty when it is not given.
 
@@ -203,6 +284,16 @@ def hexadecimal(value: str, name: str, digits: int) -> str:
     if len(value) != digits or not re.fullmatch("[0-9a-f]+", value, re.ASCII):
         raise _bad(name, f"{digits} hexadecimal digits in lower case")
     return value
+
+
+def _place(query: Query) -> tuple[str, str, int]:
+    """Service, country and AS number."""
+    return text(query, "service"), country_code(query, "cc"), integer(query, "asn", 0, 1, MAX_AS_NUMBER)
+
+
+def _page(query: Query) -> tuple[str, int]:
+    """Cursor and limit."""
+    return text(query, "cursor"), integer(query, "limit", MAX_RECORDS, 1, MAX_RECORDS)
 
 
 def _single(query: Query, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -81,13 +82,80 @@ async def test_events_can_be_listed_and_read_with_their_evidence(server: Server,
 
 
 async def test_spans_name_no_agent(server: Server, reporter: FakeAgent) -> None:
-    """Spans are filtered by target, newest first, and name vantages by public names only."""
+    """Spans are filtered by target, in their order of time, and name vantages by public names only."""
     spans = (await got(server, f"/api/v1/spans?target={T}"))["spans"]
 
-    assert [span["status"] for span in spans] == ["blocked", "reachable"]
-    assert spans[0]["stop"] is None
+    assert [span["status"] for span in spans] == ["reachable", "blocked"]
+    assert spans[1]["stop"] is None
     assert reporter.id not in str(spans)
-    assert (await got(server, "/api/v1/spans?target=other"))["spans"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/api/v1/spans?target=other", "target"),
+        ("/api/v1/spans?vantage=aaaaaaaa", "vantage"),
+        ("/api/v1/events?service=other", "service"),
+        ("/api/v1/events?cc=KZ", "cc"),
+        ("/api/v1/revisions?asn=1", "asn"),
+    ],
+)
+async def test_a_value_that_names_nothing_here_is_an_error_with_a_hint(
+    server: Server, reporter: FakeAgent, path: str, name: str
+) -> None:
+    """An empty answer would look like "not blocked"."""
+    status, text = await server.get(path)
+
+    assert status == 400
+    assert json.loads(text)["error"]["code"] == "unknown_value"
+    assert f"the given {name}: " in text
+
+
+async def test_lists_are_read_page_by_page_to_their_end(server: Server, enrolled: Enrolled) -> None:
+    """Every record once, in its order; the revisions go on where they ended, later."""
+    agents = [await enrolled(asn=64500 + number) for number in range(4)]
+    for agent in agents:
+        await report(server, agent, change(T, Status.BLOCKED, NOW - HOUR))
+    await fused(server)
+    for path, records in (("events", "events"), ("revisions", "revisions"), ("spans", "spans")):
+        whole = (await got(server, f"/api/v1/{path}"))[records]
+        assert len(whole) >= 5
+        pieces: list[Any] = []
+        cursor = ""
+        while True:
+            page = await got(server, f"/api/v1/{path}?limit=2&cursor={cursor}")
+            pieces += page[records]
+            if not page[records] or not page["next"]:
+                break
+            cursor = page["next"]
+        assert pieces == whole
+
+    later = await got(server, f"/api/v1/revisions?cursor={(await got(server, '/api/v1/revisions'))['next']}")
+    assert later["revisions"] == []
+    assert later["next"]
+
+
+@pytest.mark.parametrize("cursor", ["x", "W10", "WyJhIl0", "!!!", "WzEsMl0", "WzllOTld", "W3RydWVd"])
+async def test_a_cursor_that_no_answer_had_is_refused(server: Server, cursor: str) -> None:
+    for path in ("events", "revisions", "spans"):
+        assert (await server.get(f"/api/v1/{path}?cursor={cursor}"))[0] == 400
+
+
+async def test_events_are_filtered_by_service_country_and_network(server: Server, enrolled: Enrolled) -> None:
+    await report(server, await enrolled(country="RU"), change(T, Status.BLOCKED, NOW - HOUR))
+    await report(server, await enrolled(asn=64501, country="BY"), change(T, Status.BLOCKED, NOW - HOUR))
+    await fused(server)
+
+    async def networks(query: str) -> list[int]:
+        return [each["network"]["asn"] for each in (await got(server, f"/api/v1/events?{query}"))["events"]]
+
+    assert await networks("cc=BY") == [64501]
+    assert await networks("asn=64500&service=WeChat") == [64500]
+    assert await networks("asn=64500&cc=BY") == []
+
+
+async def test_the_messages_to_subscribers_are_listed(server: Server) -> None:
+    assert (await got(server, "/api/v1/alerts"))["alerts"] == []
 
 
 @pytest.mark.parametrize(

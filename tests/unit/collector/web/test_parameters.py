@@ -10,8 +10,10 @@ from multidict import MultiDict
 
 from probe.collector.web.parameters import (
     MAX_RECORDS,
+    EventPageQuery,
     EventsQuery,
     FeedQuery,
+    RevisionsQuery,
     SpansQuery,
     country_code,
     flag,
@@ -19,6 +21,7 @@ from probe.collector.web.parameters import (
     integer,
     moment,
     text,
+    word,
 )
 from probe.collector.web.responses import ApiError
 
@@ -165,19 +168,31 @@ def test_a_parameter_given_twice_is_refused() -> None:
 
 def test_absent_and_empty_parameters_have_their_defaults() -> None:
     """And unknown ones are ignored."""
-    for given in (MultiDict[str](), MultiDict(since="", open="", limit="", target="", cc="", s="", other="x" * 9000)):
-        assert EventsQuery.of(given) == EventsQuery(None, False, MAX_RECORDS)
-        assert SpansQuery.of(given) == SpansQuery("", "", None, MAX_RECORDS)
-        assert FeedQuery.of(given) == FeedQuery("", "")
+    names = ("since", "open", "limit", "target", "vantage", "cursor", "service", "asn", "kind", "cc", "s")
+    for read in (MultiDict[str](), MultiDict(dict.fromkeys(names, "") | {"other": "x" * 9000})):
+        assert EventsQuery.of(read) == EventsQuery(None, False, MAX_RECORDS)
+        assert EventPageQuery.of(read) == EventPageQuery(None, False, "", "", 0, "", MAX_RECORDS)
+        assert RevisionsQuery.of(read) == RevisionsQuery("", "", 0, "", MAX_RECORDS)
+        assert SpansQuery.of(read) == SpansQuery("", "", None, "", MAX_RECORDS)
+        assert FeedQuery.of(read) == FeedQuery("", "", 0, "")
 
 
 def test_every_parameter_of_every_endpoint_reaches_its_record() -> None:
     """By its name on the wire."""
     given = MultiDict(since="2017-05-04T12:00:00Z", open="1", limit="7", target="t", vantage="v", cc="RU", s="wechat")
+    given.extend(service="line", asn="8359", cursor="c", kind="lifted")
 
     assert EventsQuery.of(given) == EventsQuery(NOON, True, 7)
-    assert SpansQuery.of(given) == SpansQuery("t", "v", NOON, 7)
-    assert FeedQuery.of(given) == FeedQuery("RU", "wechat")
+    assert EventPageQuery.of(given) == EventPageQuery(NOON, True, "line", "RU", 8359, "c", 7)
+    assert RevisionsQuery.of(given) == RevisionsQuery("line", "RU", 8359, "c", 7)
+    assert SpansQuery.of(given) == SpansQuery("t", "v", NOON, "c", 7)
+    assert FeedQuery.of(given) == FeedQuery("RU", "wechat", 8359, "lifted")
+
+
+def test_a_word_that_is_none_of_the_few_is_refused() -> None:
+    with pytest.raises(ApiError) as caught:
+        word(query("gone"), "p", ["began", "lifted"])
+    assert message(caught) == "the parameter p is not one of began, lifted"
 
 
 def test_a_value_of_a_megabyte_costs_next_to_nothing() -> None:
