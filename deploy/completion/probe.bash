@@ -7,7 +7,7 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector backup" | "probe collector follow" | "probe collector following" | "probe collector forget" | "probe collector import" | "probe collector log" | "probe collector log export" | "probe collector log key" | "probe collector log recover" | "probe collector migrate" | "probe collector move" | "probe collector notify-test" | "probe collector register" | "probe collector restore" | "probe collector revoke" | "probe collector seed-demo" | "probe collector serve" | "probe collector subscribe" | "probe collector subscriptions" | "probe collector token" | "probe collector unfollow" | "probe collector unsubscribe" | "probe ooni" | "probe ooni read" | "probe ooni transitions" | "probe ooni write" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents network" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector backup" | "probe collector follow" | "probe collector following" | "probe collector forget" | "probe collector import" | "probe collector log" | "probe collector log export" | "probe collector log key" | "probe collector log recover" | "probe collector migrate" | "probe collector move" | "probe collector notify-test" | "probe collector register" | "probe collector restore" | "probe collector revoke" | "probe collector seed-demo" | "probe collector serve" | "probe collector subscribe" | "probe collector subscriptions" | "probe collector token" | "probe collector unfollow" | "probe collector unsubscribe" | "probe ooni" | "probe ooni read" | "probe ooni transitions" | "probe ooni write" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
         esac
     done
     case "$path" in
@@ -119,10 +119,15 @@ _probe() {
             ;;
         "probe collector agents")
             options="-h --help"
-            commands="list revoke rotate show"
+            commands="list network revoke rotate show"
             ;;
         "probe collector agents list")
             options="--db --json -h --help"
+            with_file="--db"
+            with_value="--db"
+            ;;
+        "probe collector agents network")
+            options="--db -h --help"
             with_file="--db"
             with_value="--db"
             ;;
@@ -230,9 +235,9 @@ _probe() {
             with_value="--db --services --networks --vantages --days --seed"
             ;;
         "probe collector serve")
-            options="--db --listen --origin --trusted-proxy --clock --control --accept-risks --dry-run --trust-control --config --roles -h --help"
-            with_file="--db --config"
-            with_value="--db --listen --origin --trusted-proxy --clock --trust-control --config --roles"
+            options="--db --listen --origin --trusted-proxy --clock --control --accept-risks --dry-run --trust-control --config --roles --shadow --canaries -h --help"
+            with_file="--db --config --canaries"
+            with_value="--db --listen --origin --trusted-proxy --clock --trust-control --config --roles --shadow --canaries"
             ;;
         "probe collector subscribe")
             options="--db --service --country --network --kind --confirmed --digest --allow-private -h --help"

@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector backup' 'probe collector follow' 'probe collector following' 'probe collector forget' 'probe collector import' 'probe collector log' 'probe collector log export' 'probe collector log key' 'probe collector log recover' 'probe collector migrate' 'probe collector move' 'probe collector notify-test' 'probe collector register' 'probe collector restore' 'probe collector revoke' 'probe collector seed-demo' 'probe collector serve' 'probe collector subscribe' 'probe collector subscriptions' 'probe collector token' 'probe collector unfollow' 'probe collector unsubscribe' 'probe ooni' 'probe ooni read' 'probe ooni transitions' 'probe ooni write' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe outbox' 'probe outbox export' 'probe outbox import' 'probe outbox list' 'probe doctor' 'probe bug-report' 'probe verify' 'probe collector' 'probe collector agents' 'probe collector agents list' 'probe collector agents network' 'probe collector agents revoke' 'probe collector agents rotate' 'probe collector agents show' 'probe collector audit' 'probe collector backup' 'probe collector follow' 'probe collector following' 'probe collector forget' 'probe collector import' 'probe collector log' 'probe collector log export' 'probe collector log key' 'probe collector log recover' 'probe collector migrate' 'probe collector move' 'probe collector notify-test' 'probe collector register' 'probe collector restore' 'probe collector revoke' 'probe collector seed-demo' 'probe collector serve' 'probe collector subscribe' 'probe collector subscriptions' 'probe collector token' 'probe collector unfollow' 'probe collector unsubscribe' 'probe ooni' 'probe ooni read' 'probe ooni transitions' 'probe ooni write' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate' 'probe help'
                 set path "$path $word"
         end
     end
@@ -184,13 +184,16 @@ complete -c probe -n '__probe_at probe collector' -a unfollow -d 'Stop following
 complete -c probe -n '__probe_at probe collector' -a unsubscribe -d 'Delete a subscription, its URL, and the messages that wait for it'
 complete -c probe -n '__probe_at probe collector' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector agents' -a list -d 'List the agents, in the order they enrolled'
-complete -c probe -n '__probe_at probe collector agents' -a revoke -d 'Refuse this agent from now on; its reports no longer count'
+complete -c probe -n '__probe_at probe collector agents' -a network -d 'Give an agent another network: AS is its AS number, COUNTRY two capitals'
+complete -c probe -n '__probe_at probe collector agents' -a revoke -d 'Refuse this agent from now on, and take back its reports, its votes and its control verdicts'
 complete -c probe -n '__probe_at probe collector agents' -a rotate -d 'Revoke this agent, and print a token with which its host enrols anew, with a new key'
 complete -c probe -n '__probe_at probe collector agents' -a show -d 'Show an agent, and what was done about it'
 complete -c probe -n '__probe_at probe collector agents' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector agents list' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector agents list' -l json -d 'JSON Lines, for programs'
 complete -c probe -n '__probe_at probe collector agents list' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector agents network' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
+complete -c probe -n '__probe_at probe collector agents network' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector agents revoke' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector agents revoke' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector agents rotate' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
@@ -262,6 +265,8 @@ complete -c probe -n '__probe_at probe collector serve' -l dry-run -d 'With --co
 complete -c probe -n '__probe_at probe collector serve' -l trust-control -x -d 'Take over the control of the collector at URL, signed with its key; repeatable'
 complete -c probe -n '__probe_at probe collector serve' -l config -r -F -d 'With --control: its settings, as of an agent'
 complete -c probe -n '__probe_at probe collector serve' -l roles -x -d 'What this process does; several processes on one database can share the work'
+complete -c probe -n '__probe_at probe collector serve' -l shadow -x -d 'How long a new vantage has no vote, but for those of the first such time; 0 for none'
+complete -c probe -n '__probe_at probe collector serve' -l canaries -r -F -d 'Targets of known status that weigh the vantages: up, down or never, and the target, one a line'
 complete -c probe -n '__probe_at probe collector serve' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector subscribe' -l db -r -F -d 'The database: a file, which `serve` creates when it does not exist, or postgresql://host/name'
 complete -c probe -n '__probe_at probe collector subscribe' -l service -x -d 'Only this service, as wechat; repeatable'

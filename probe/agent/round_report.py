@@ -24,6 +24,8 @@ from probe.model.transition import VANTAGE
 from probe.model.verdict import Status, VantageState, Verdict
 from probe.session.vantage_gate import CLOSING_STATES
 
+_INTERFERENCE = frozenset({Status.BLOCKED, Status.THROTTLED})
+
 
 def of_vantage(
     result: RoundResult,
@@ -92,8 +94,9 @@ def _unreported(
 
 
 def _reported(target: str, current: CurrentStatus, verdict: Verdict) -> ReportedStatus:
-    """The status, with its verdict where no transition has brought one."""
-    supports = current.before_watch and verdict.status is current.status
+    """The status, with its verdict where it would not count without, or no transition has brought one."""
+    needed = current.before_watch or current.status in _INTERFERENCE
+    supports = needed and verdict.status is current.status
     return ReportedStatus(
         target=target,
         status=current.status,

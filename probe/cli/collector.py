@@ -14,6 +14,7 @@ import click
 from probe.cli import collector_alerts, collector_demo, collector_log, collector_transfer, examples
 from probe.cli.collector_agents import agents_command, audit_command, revoke_agent
 from probe.cli.collector_database import CLOCK, DB, in_database, now_of
+from probe.cli.collector_trust import trust_options, trust_settings
 from probe.cli.durations import parse_duration
 from probe.clock import Clock
 from probe.collector.connections.address_free_log import configure_collector_log
@@ -92,6 +93,7 @@ for _command in (*collector_alerts.COMMANDS, *collector_transfer.COMMANDS):
     metavar="LIST",
     help="What this process does; several processes on one database can share the work.",
 )
+@trust_options
 def serve(
     db: str,
     listen: str,
@@ -105,6 +107,8 @@ def serve(
     trusted_proxies: tuple[str, ...],
     config: Path | None,
     roles: str,
+    shadow: str,
+    canaries: Path | None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in progress are finished first.
 
@@ -117,7 +121,7 @@ def serve(
     chosen = Clock.parse(clock or os.environ.get("PROBE_CLOCK", ""))
     if not control and (dry_run or accept_risks or config):
         raise UsageError("--dry-run, --accept-risks and --config are of the control", mend="give --control as well")
-    beside = [collector_control.trusting(url) for url in trusted]
+    beside = [trust_settings(shadow, canaries), *(collector_control.trusting(url) for url in trusted)]
     if control:
         settings = collector_control.control_settings(config)
         if dry_run:

@@ -10,8 +10,8 @@ import click
 
 from probe.cli import examples, printable
 from probe.cli.collector_database import DB, in_database, now_of
-from probe.collector.intake.enrolment import make_token
-from probe.collector.store import StoreSession, agents, audit, from_ms, to_ms
+from probe.collector.intake.enrolment import MAX_ASN, is_country, make_token
+from probe.collector.store import StoreSession, agents, audit, from_ms, revocation, to_ms
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.audit import AuditAct, AuditEntry
 from probe.collector.store.database_url import shown
@@ -62,7 +62,10 @@ def show(db: str, agent: str, *, as_json: bool) -> None:
 @DB
 @click.argument("agent")
 def revoke(db: str, agent: str) -> None:
-    """Refuse this agent from now on; its reports no longer count."""
+    """Refuse this agent from now on, and take back its reports, its votes and its control verdicts.
+
+    Events that stood on them are revised, with the reason.
+    """
     moment = now_of()
     if not in_database(db, lambda session: revoke_agent(session, agent, moment)):
         raise _unknown(agent, db)
@@ -84,6 +87,35 @@ def rotate(db: str, agent: str) -> None:
     click.echo(token)
 
 
+@agents_command.command(epilog=examples("probe collector agents network --db c.sqlite 0123456789abcdef AS64500 RU"))
+@DB
+@click.argument("agent")
+@click.argument("asn", metavar="AS")
+@click.argument("country", metavar="COUNTRY")
+def network(db: str, agent: str, asn: str, country: str) -> None:
+    """Give an agent another network: AS is its AS number, COUNTRY two capitals.
+
+    An agent has a vote in one network only, as it was enrolled; reports from any other are kept and do not count.
+    What it has sent from the new network counts from now on, also what came before; that from the old one does not.
+    """
+    number = asn.upper().removeprefix("AS")
+    if not number.isascii() or not number.isdigit() or int(number) > MAX_ASN or not is_country(country):
+        raise UsageError(f"{asn!r} in {country!r} is no network", where=agent, mend="write for example AS64500 RU")
+    moment = now_of()
+
+    def change(session: StoreSession) -> bool:
+        found = agents.agent(session, agent)
+        if found is None:
+            return False
+        agents.set_network(session, agent, int(number), country)
+        revocation.mark_of_agent(session, found.no, to_ms(moment))
+        audit.record(session, to_ms(moment), AuditAct.MOVED, agent, f"to AS{number} {country}")
+        return True
+
+    if not in_database(db, change):
+        raise _unknown(agent, db)
+
+
 @click.command("audit", epilog=examples("probe collector audit --db c.sqlite --json"))
 @DB
 @JSON_OPTION
@@ -96,7 +128,7 @@ def audit_command(db: str, *, as_json: bool, most: int) -> None:
 
 def revoke_agent(session: StoreSession, agent: str, moment: datetime) -> bool:
     """Revoke an agent and write it to the audit log; False where there is none."""
-    if not agents.revoke(session, agent):
+    if not revocation.revoke_agent(session, agent, to_ms(moment)):
         return False
     audit.record(session, to_ms(moment), AuditAct.REVOKED, agent)
     return True
@@ -106,7 +138,7 @@ def _rotated(session: StoreSession, agent: str, moment: datetime) -> str | None:
     found = agents.agent(session, agent)
     if found is None:
         return None
-    agents.revoke(session, agent)
+    revocation.revoke_agent(session, agent, to_ms(moment))
     audit.record(session, to_ms(moment), AuditAct.ROTATED, agent)
     return make_token(session, role=found.role, sponsor=found.sponsor, now=moment, ttl=TOKEN_LIFE)
 

@@ -7,6 +7,8 @@ import hmac
 import secrets
 from base64 import b32encode
 from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -22,6 +24,8 @@ from probe.collector.store import Store, StoreSession, agents
 from probe.collector.store.agents import AgentRow
 from probe.collector.supervision import Supervisor
 from probe.errors import SettingsError
+from probe.fuse.canary import CanaryStatus
+from probe.fuse.standing import SHADOW_DAYS
 from probe.model.event import Network
 
 MAX_CACHED_AGENTS = 20_000
@@ -50,6 +54,8 @@ class Collector:
         fusion_requested: set when there may be marked services; the fuser waits for it.
         holder: names this process where work is leased.
         sampler: decides which evidence is kept.
+        shadow: how long a new vantage has no vote.
+        canaries: target -> its known status.
         readiness: whether requests should come here.
         large_batches: taken while a large batch is verified and stored.
         has_remains: whether content that was erased may still be in the database's write-ahead log.
@@ -66,6 +72,8 @@ class Collector:
         self.metrics = Metrics()
         self.limits = RateLimits(clock.rate)
         self.sampler = EvidenceSampler()
+        self.shadow = timedelta(days=SHADOW_DAYS)
+        self.canaries: Mapping[str, CanaryStatus] = {}
         self.large_batches = asyncio.Semaphore(MAX_LARGE_BATCHES)
         self.bodies = BodyReader()
         self.strangers = RequestLimits(proxies or TrustedProxies(), clock.rate)

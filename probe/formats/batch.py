@@ -84,7 +84,7 @@ class ReportedStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     Attributes:
         since: when the status began, or with `before_watch` the first measurement of the target.
         before_watch: the status began before the first measurement, nobody knows when.
-        verdict: with `before_watch`, a verdict that supports the status.
+        verdict: with `before_watch` or interference, a verdict that supports the status.
     """
 
     target: str

@@ -30,6 +30,8 @@ class RevisionKind(StrEnum):
 
 ERASED = "erased"
 """Reason of a withdrawal: the only reports behind the event were erased at the wish of who sent them."""
+REVOKED = "revoked"
+"""Reason of a revision: a vantage or a control that the event stood on was revoked by the operator."""
 NEWS_KINDS = frozenset({RevisionKind.BEGAN, RevisionKind.LIFTED, RevisionKind.REOPENED, RevisionKind.WITHDRAWN})
 """The kinds that feeds and the board show as news."""
 

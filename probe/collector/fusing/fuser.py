@@ -13,6 +13,7 @@ from datetime import datetime
 
 from probe.clock import Clock
 from probe.collector.fusing.claims import claimed_marks, publish_claimed
+from probe.collector.fusing.rejudging import judge_some
 from probe.collector.fusing.service_fusion import Fused, FusionReader
 from probe.collector.state import Collector
 from probe.collector.store import StoreSession, alert_marks, events, from_ms, to_ms
@@ -55,8 +56,10 @@ class Fuser:
         collector.fusion_requested.clear()
         began = collector.real.monotonic()
         try:
-            while await fuse_some(collector):
-                pass
+            more = True
+            while more:
+                judged = await judge_some(collector)
+                more = await fuse_some(collector) or judged
         except BaseException:
             collector.fusion_requested.set()
             raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from probe.collector.fusing.standing_upkeep import StandingUpkeep
 from probe.collector.state import Collector
 from probe.collector.store import agents, batches, events, history, to_ms
 from probe.collector.store.history import LatestPresence
@@ -36,6 +37,7 @@ class Upkeep:
         self._wait_seconds = 0.0
         self._present: dict[str, str] | None = None
         self._refreshed = 0.0
+        self._standings = StandingUpkeep(collector)
 
     async def run_once(self) -> None:
         """Wait for the next tick, then do the upkeep.
@@ -51,6 +53,7 @@ class Upkeep:
     async def _tick(self) -> None:
         collector = self._collector
         now = to_ms(collector.clock.now())
+        await self._standings.renew()
         presences = await collector.store.read(history.latest_presences)
         await self._mark(presences, now)
         old = to_ms(collector.clock.now() - MAX_QUIET_BATCH_AGE)

@@ -71,7 +71,7 @@ async def _enrolled(collector: Collector, body: bytes, now: datetime) -> str:
         # A token that nobody gave out does not reach the writer.
         if not await collector.store.read(lambda session: is_token(session, enrolment.token)):
             raise ApiError(401, "bad_token", "the token is not known here")
-        return await collector.store.write(lambda session: enrol(session, enrolment, now))
+        return await collector.store.write(lambda session: enrol(session, enrolment, now, collector.shadow))
     except StorageError as error:
         raise storage_unavailable(error) from error
 

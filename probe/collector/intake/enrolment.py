@@ -18,6 +18,7 @@ from probe.collector.store import StoreSession, agents, audit, to_ms
 from probe.collector.store.agents import AgentRow, TokenRow
 from probe.collector.store.audit import AuditAct
 from probe.collector.web.responses import ApiError
+from probe.fuse.standing import SHADOW_DAYS
 
 TOKEN_BYTES = 16
 """Random bytes of a token; it is written in hexadecimal."""
@@ -64,16 +65,18 @@ def is_token(session: StoreSession, token: str) -> bool:
     return agents.token(session, _digest(token)) is not None
 
 
-def enrol(session: StoreSession, enrolment: EnrolmentRequest, now: datetime) -> str:
-    """Register an agent and return its id.
+def enrol(
+    session: StoreSession, enrolment: EnrolmentRequest, now: datetime, shadow: timedelta = timedelta(days=SHADOW_DAYS)
+) -> str:
+    """Register an agent and return its id; `shadow` is how long a new vantage has no vote.
 
-    A repetition with the same key and token gets the same id: the first answer may have been lost.
+    A repetition with the same key and token gets the same id: the first answer may have been lost. A vantage that
+    enrols within `shadow` of the first one has a vote at once.
 
     Raises:
         ApiError: the token is unknown, used, expired or for another role, or the key is not a new Ed25519 key.
     """
     key = check_form(enrolment)
-    country = enrolment.country
     digest = _digest(enrolment.token)
     token = agents.token(session, digest)
     holder = agents.agent_of_key(session, key)
@@ -91,12 +94,20 @@ def enrol(session: StoreSession, enrolment: EnrolmentRequest, now: datetime) -> 
         raise ApiError(409, "known_key", "this key has been enrolled before; make a new one")
     agent = secrets.token_hex(8)
     moment = to_ms(now)
-    agents.add_agent(
-        session, AgentRow(0, agent, key, token.role, token.sponsor, enrolment.asn, country, "active", "", 0, moment)
-    )
+    begins = _votes_from(session, token.role, moment, shadow)
+    place = (enrolment.asn, enrolment.country)
+    row = AgentRow(0, agent, key, token.role, token.sponsor, *place, "active", "", 0, moment, votes_from=begins)
+    agents.add_agent(session, row)
     agents.spend_token(session, digest, agent, moment)
     audit.record(session, moment, AuditAct.ENROLLED, agent, f"{token.role}, sponsor {token.sponsor or 'none'}")
     return agent
+
+
+def _votes_from(session: StoreSession, role: str, now: int, shadow: timedelta) -> int:
+    """Since when an agent that enrols now has a vote, in milliseconds; 0 for at once."""
+    shadow_ms = shadow // timedelta(milliseconds=1)
+    in_shadow = role == "vantage" and now > agents.founded(session, now) + shadow_ms
+    return now + shadow_ms if in_shadow else 0
 
 
 def is_country(text: str) -> bool:

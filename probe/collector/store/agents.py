@@ -53,6 +53,8 @@ class TokenRow(msgspec.Struct, frozen=True):
     agent: str | None
 
 
+_FOUNDED = "first vantage"
+"""Name under which the time of the first enrolment is kept: erasing that vantage does not begin the time anew."""
 _AGENT = (
     "SELECT no, id, pubkey, role, sponsor, asn, cc, state, flag, skew, seen, created, votes_from, weight FROM agent"
 )
@@ -114,6 +116,14 @@ def agent_of_key(session: StoreSession, pubkey: bytes) -> AgentRow | None:
 def agents(session: StoreSession) -> list[AgentRow]:
     """All agents, in the order they enrolled."""
     return [AgentRow(*row) for row in session.rows(f"{_AGENT} ORDER BY no")]
+
+
+def founded(session: StoreSession, now: int) -> int:
+    """When the first vantage of this collector enrolled, in milliseconds; from now on it is remembered."""
+    row = session.row("SELECT min(created) FROM agent WHERE role = 'vantage'")
+    first = now if row is None or row[0] is None else int(row[0])
+    store_secret(session, _FOUNDED, str(first).encode())
+    return int(secret(session, _FOUNDED) or first)
 
 
 def touch(session: StoreSession, agent: AgentRow, now: int, skew: int) -> bool:

@@ -24,6 +24,8 @@ class AuditAct(StrEnum):
     REVOKED = "revoked"
     ROTATED = "rotated"
     """An agent was revoked, and a token made for its successor."""
+    MOVED = "moved"
+    """An agent was given another network."""
     FLAGGED = "flagged"
     """The collector found something odd about an agent's batches."""
     ERASED = "erased"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from probe.collector.store import Row, StoreSession, from_ms, next_number, to_ms
+from probe.collector.store.standings import HAS_VOTE, vote_values
 from probe.fuse.board import StatusCount
 from probe.fuse.presence import MISSED_INTERVALS
-from probe.fuse.revision import NewRevision, RevisionKind
+from probe.fuse.revision import REVOKED, NewRevision, RevisionKind
 from probe.model.event import Event, Network
 from probe.model.verdict import Cause, Status
 
@@ -160,7 +161,7 @@ def current_events(session: StoreSession, service: str, cc: str, since: int = 0)
 
 
 def publish(session: StoreSession, published: NewRevision, now: int, reason: str = "") -> None:
-    """Store a revision, and the event with it as its last one; a withdrawal with its reason."""
+    """Store a revision, and the event with it as its last one; with the reason, if there is one beside new reports."""
     _store_revision(session, published, now, reason)
     _store_event(session, published)
 
@@ -188,7 +189,7 @@ def _store_revision(session: StoreSession, published: NewRevision, now: int, rea
         "INSERT INTO revision (no, id, revision, kind, published, body, reason, successor)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         *(number, event.id, event.revision, published.kind, now, msgspec.json.encode(event)),
-        reason if published.kind is RevisionKind.WITHDRAWN else "",
+        reason if published.kind is RevisionKind.WITHDRAWN or reason == REVOKED else "",
         published.into,
     )
     return number
@@ -270,7 +271,7 @@ def of_service(session: StoreSession, service: str, limit: int) -> list[Event]:
 
 
 _STATUS_COUNT = (
-    "SELECT CASE WHEN target.service = '' THEN target.text ELSE target.service END, target.text, network.asn,"
+    "SELECT CASE WHEN target.service = '' THEN target.text ELSE target.service END, target.text, network.asn,"  # noqa: S608 constants
     " network.cc, span.status, span.causes, count(*), min(span.start), span.before_watch,"
     " CASE WHEN latest.state = 'online' AND latest.network = span.network"
     "  AND latest.stop + ? * latest.interval >= ? THEN 1 ELSE 0 END AS present"
@@ -278,7 +279,7 @@ _STATUS_COUNT = (
     " JOIN network ON network.no = span.network"
     " LEFT JOIN presence AS latest ON latest.agent = span.agent"
     "  AND latest.start = (SELECT max(start) FROM presence WHERE presence.agent = span.agent)"
-    " WHERE span.stop IS NULL AND agent.state = 'active'"
+    f" WHERE span.stop IS NULL AND {HAS_VOTE}"
 )
 _OF_SERVICE = "AND span.target IN (SELECT no FROM target WHERE service = ? OR (service = '' AND text = ?))"
 _GROUPED = (
@@ -291,17 +292,18 @@ _GROUPED = (
 def status_counts(session: StoreSession, now: int, service: str = "") -> list[StatusCount]:
     """How many vantages of each network report which status of each target.
 
-    Vantages that are present and vantages that are not are counted apart.
+    Vantages that are present and vantages that are not are counted apart; reports without a vote are left out.
 
     Args:
         session: the view.
         now: in milliseconds.
         service: only the targets of this service; of all services when empty.
     """
+    values = (MISSED_INTERVALS, now, *vote_values(now))
     if service:
-        found = session.rows(f"{_STATUS_COUNT} {_OF_SERVICE} {_GROUPED}", MISSED_INTERVALS, now, service, service)
+        found = session.rows(f"{_STATUS_COUNT} {_OF_SERVICE} {_GROUPED}", *values, service, service)
     else:
-        found = session.rows(f"{_STATUS_COUNT} {_GROUPED}", MISSED_INTERVALS, now)
+        found = session.rows(f"{_STATUS_COUNT} {_GROUPED}", *values)
     return [
         StatusCount(
             service=service,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from probe.collector.store import StoreSession, from_ms
+from probe.collector.store.key_sets import rows_in
 from probe.fuse.standing import MIN_WEIGHT, VantageStanding
 from probe.model.event import Network
 
@@ -30,3 +31,29 @@ def standings(session: StoreSession) -> dict[str, VantageStanding]:
         )
         for agent, sponsor, asn, cc, votes_from, weight in found
     }
+
+
+def interference_of_new_voters(session: StoreSession, since: int, until: int) -> list[tuple[str, str]]:
+    """Services and countries in which vantages see interference whose time in shadow ended between two moments."""
+    found = session.rows(
+        "SELECT DISTINCT CASE WHEN target.service = '' THEN target.text ELSE target.service END, network.cc"
+        " FROM agent JOIN span ON span.agent = agent.no JOIN target ON target.no = span.target"
+        " JOIN network ON network.no = span.network WHERE agent.votes_from > ? AND agent.votes_from <= ?"
+        " AND span.stop IS NULL AND span.status IN ('blocked', 'throttled')",
+        *(since, until),
+    )
+    return [(service, country) for service, country in found]
+
+
+def statuses_of(session: StoreSession, targets: list[str]) -> list[tuple[int, int, str, str]]:
+    """Number and weight of each vantage, target and status, for the present statuses of these targets."""
+    return [
+        (agent, weight, target, status)
+        for agent, weight, target, status in rows_in(
+            session,
+            "SELECT agent.no, agent.weight, target.text, span.status FROM span"
+            " JOIN agent ON agent.no = span.agent JOIN target ON target.no = span.target"
+            " WHERE span.stop IS NULL AND agent.state = 'active' AND target.text IN",
+            targets,
+        )
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from probe.collector.web.display_names import service_title
-from probe.fuse.revision import ERASED, RevisionKind
+from probe.fuse.revision import ERASED, REVOKED, RevisionKind
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Cause, Status, VantageState
 
@@ -71,6 +71,7 @@ KIND = {
 WITHDRAWAL = {
     "": "its reports do not stand",
     ERASED: "its only reports were erased at the wish of who sent them",
+    REVOKED: "the vantage that reported it was revoked by the operator",
 }
 """Reason of a withdrawal -> what became of the reports."""
 MAX_NAME_CHARACTERS = 64

@@ -99,7 +99,13 @@ def test_a_status_that_stood_at_first_sight_is_reported_with_a_verdict_that_supp
         ("c", True, None),
     ]
     again, _ = of_vantage(found, settled=CurrentStatus(Status.BLOCKED, NOON))
-    assert {(item.before_watch, item.verdict) for item in again.settled} == {(False, None)}
+    assert [(item.before_watch, item.verdict) for item in again.settled] == [
+        (False, supporting),
+        (False, verdict("b", Status.BLOCKED)),
+        (False, None),
+    ]
+    works, _ = of_vantage(found, settled=CurrentStatus(Status.REACHABLE, NOON))
+    assert {item.verdict for item in works.settled} == {None}, "a target that works needs no evidence"
 
 
 def test_a_settled_status_is_reported_again_on_another_network() -> None:

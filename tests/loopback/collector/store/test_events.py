@@ -99,7 +99,9 @@ def test_status_counts_keep_present_and_absent_vantages_apart(session: StoreSess
     """They are counted by target, network, status and causes."""
     target, network = batches.target_number(session, "t"), batches.network_number(session, 64500, "RU")
     for no, stop in ((1, 1000), (2, 1000), (3, 10)):
-        agents.add_agent(session, AgentRow(0, f"a{no}", b"%d" % no * 32, "vantage", "", 0, "", "active", "", 0, 0))
+        agents.add_agent(
+            session, AgentRow(0, f"a{no}", b"%d" % no * 32, "vantage", "", 64500, "RU", "active", "", 0, 0)
+        )
         history.save_presence_run(session, no, PresenceRun(0, stop, network, 10, "online", 1, 1))
         new = NewSpan(
             target=target,
