@@ -18,6 +18,7 @@ from probe.collector.connections.request_body import BodyReader
 from probe.collector.connections.request_limits import RequestLimits
 from probe.collector.intake.evidence import EvidenceSampler
 from probe.collector.intake.rate_limits import RateLimits
+from probe.collector.intake.target_quota import TargetQuota
 from probe.collector.metrics import Metrics
 from probe.collector.readiness import Readiness
 from probe.collector.store import Store, StoreSession, agents
@@ -53,6 +54,7 @@ class Collector:
         refusal_seconds: how long a refused enrolment waits for its answer; guessing and flooding cost time so.
         fusion_requested: set when there may be marked services; the fuser waits for it.
         holder: names this process where work is leased.
+        quota: of targets that are new here.
         sampler: decides which evidence is kept.
         shadow: how long a new vantage has no vote.
         canaries: target -> its known status.
@@ -74,6 +76,7 @@ class Collector:
         self.sampler = EvidenceSampler()
         self.shadow = timedelta(days=SHADOW_DAYS)
         self.canaries: Mapping[str, CanaryStatus] = {}
+        self.quota = TargetQuota()
         self.large_batches = asyncio.Semaphore(MAX_LARGE_BATCHES)
         self.bodies = BodyReader()
         self.strangers = RequestLimits(proxies or TrustedProxies(), clock.rate)

@@ -193,9 +193,12 @@ async def check_and_store(collector: Collector, agent: AgentRow, unverified: Bat
 
 
 async def _with_votes(collector: Collector, agent: AgentRow, verified: VerifiedBatch) -> VerifiedBatch:
-    """The batch with the votes of its reports; evidence is judged on another thread."""
+    """The batch within the quota of targets, with the votes of its reports; evidence is judged on another thread."""
+    if agent.role != "vantage":
+        return verified
+    verified = await collector.quota.within(collector.store, agent.id, verified, collector.clock.monotonic())
     batch = verified.batch
-    if agent.role != "vantage" or not (batch.changes or batch.settled):
+    if not (batch.changes or batch.settled):
         return verified
     votes = await asyncio.to_thread(votes_of, batch, verified.evidence, agent.sponsor, collector.sampler)
     return msgspec.structs.replace(verified, votes=votes)

@@ -39,7 +39,7 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
         settled_evidence: the same of the settled statuses.
         control: the compressed verdicts of a control, in their order; None where one is too large to store.
         votes: of its changes and settled statuses; where there are none, each has a vote.
-        unread: verdicts of a control that this version cannot read; they are not stored.
+        unread: what was left out of the batch: verdicts of a control that this version cannot read, targets over quota.
         digest: SHA-256 of the signed body.
         raw: the body as received, compressed; empty where it held the sender's address.
         posted: the agent's clock at the request; None when it did not say.
