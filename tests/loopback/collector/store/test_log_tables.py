@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from probe.clock import Clock
-from probe.collector.log.own_log import OwnLog
+from probe.collector.log.own_log import OwnLog, stored_key
+from probe.collector.log.tree_reader import root_at
 from probe.collector.state import Collector
 from probe.collector.store import ConstraintError, Store, StoreSession, log_tables
 from probe.collector.store.database_url import open_store
 from probe.collector.store.log_tables import OWN, LogHead, NewEntry
+from probe.collector.store.transfer import copy_database, prepare
+from probe.errors import StateError
 from probe.formats.checkpoint import unverified
 from probe.formats.merkle import leaf_hash, root_of
 from probe.formats.tiles import TileId
@@ -66,6 +70,36 @@ async def test_no_revision_is_two_entries_of_the_own_log(store: Store) -> None:
 
     with pytest.raises(ConstraintError):
         await store.write(lambda session: log_tables.append(session, OWN, 1, [NewEntry("e", 1, b"x", 17)]))
+
+
+async def test_the_log_goes_on_in_a_moved_database_and_an_older_copy_is_refused(store_url: str, tmp_path: Path) -> None:
+    """From a file to either engine: the same key, the same entries, and nothing that contradicts what was published."""
+    here, older, memory = str(tmp_path / "here.db"), str(tmp_path / "older.db"), tmp_path / "memory"
+    for count, first, copy in ((300, 0, older), (5, 300, store_url)):
+        store = open_store(here)
+        collector = Collector(store, Clock(MAY), "http://collector.test", b"")
+        await publish_many(collector, count, first)
+        await OwnLog(collector, memory).append_all()
+        key, root = await store.read(stored_key), unverified(await OwnLog(collector, memory).checkpoint()).root
+        await store.close()
+        await prepare(copy, create=True)
+        await asyncio.to_thread(copy_database, here, copy, lambda *_: None)
+
+    moved = open_store(store_url, create=False)
+    collector = Collector(moved, Clock(MAY), "http://collector.test", b"")
+    assert await moved.read(stored_key) == key
+    assert await moved.read(lambda session: root_at(session, OWN, 305)) == root
+    await publish_many(collector, 5, 305)
+    await OwnLog(collector, memory).append_all()
+    head = await moved.read(log_tables.head)
+    await moved.close()
+    behind = open_store(older, create=False)
+    with pytest.raises(StateError, match="has 300 entries, and 310 were published"):
+        await OwnLog(Collector(behind, Clock(MAY), "http://collector.test", b""), memory).checkpoint()
+    await behind.close()
+
+    assert head is not None
+    assert head.size == unverified(memory.read_bytes()).size == 310
 
 
 async def test_several_collectors_append_each_revision_once(store_url: str) -> None:
