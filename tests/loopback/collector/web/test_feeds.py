@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
+import feedparser
+
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import T, fused, report
@@ -52,3 +54,25 @@ async def test_the_feed_can_be_filtered_by_country_and_service(server: Server, e
     assert await titles(server, "?cc=BY") == ["WeChat throttled on AS64501 (BY)"]
     assert len(await titles(server, "?s=WeChat")) == 2
     assert await titles(server, "?s=LINE") == []
+
+
+async def test_a_reader_of_feeds_reads_it(server: Server, enrolled: Enrolled) -> None:
+    """The library feedparser finds no fault, and ids, links and times of every entry; filtered by every parameter."""
+    await report(server, await enrolled(asn=64500), change(T, Status.BLOCKED, NOW - HOUR, Cause.TCP_TIMEOUT))
+    await report(server, await enrolled(asn=64501, country="BY"), change(T, Status.THROTTLED, NOW - HOUR))
+    await fused(server)
+
+    async def read(query: str) -> feedparser.FeedParserDict:
+        async with server.http.get(f"{server.page}/feed.atom{query}") as answer:
+            found = feedparser.parse(
+                await answer.read(), response_headers={"content-type": answer.headers["Content-Type"]}
+            )
+        assert not found.bozo
+        assert found.version == "atom10"
+        return found
+
+    entries = (await read("")).entries
+    assert len(entries) == 2
+    assert all(each.id and each.link and each.updated_parsed for each in entries)
+    for query, count in (("?asn=64501", 1), ("?kind=began", 2), ("?kind=lifted", 0), ("?cc=BY&asn=64500", 0)):
+        assert len((await read(query)).entries) == count
