@@ -31,6 +31,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(900),
 ]
+ROOT = Path(__file__).parents[2]
 AGENTS = 24
 MAX_STALL_SECONDS = 30.0
 """Patroni replaces a primary that is silent for 20 seconds."""
@@ -116,6 +117,8 @@ async def test_a_batch_is_acknowledged_only_when_a_standby_has_it(bed: Cluster) 
                     await asyncio.wait({sent, waits}, return_when=asyncio.FIRST_COMPLETED)
                 waits.cancel()
                 assert (await sent)[0] == 503
+            async with http.get(f"{direct}/") as page:
+                assert page.status == 200, "readers read meanwhile"
 
         assert (await agent.post(http, batch))[0] == 200
 
@@ -177,6 +180,21 @@ async def test_no_acknowledged_batch_is_lost_with_a_machine(bed: Cluster) -> Non
     assert (figures["lost"], figures["doubled"]) == (0, 0)
     assert figures["longest stall in s"] < MAX_STALL_SECONDS
     assert figures["revisions"] == figures["revisions of fusing anew"] > 0
+
+
+async def test_the_conformance_suite_of_the_store_passes_on_the_cluster(bed: Cluster) -> None:
+    """Its tests run in a process of their own, as the superuser, each in a database of its own."""
+    words = ("-q", "-p", "no:cacheprovider", "-k", "cluster", "tests/loopback/collector/store")
+    suite = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pytest", *words),
+        env={**os.environ, "PROBE_TEST_CLUSTER": bed.superuser_url},
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await suite.communicate()
+
+    print("\n" + output.decode().splitlines()[-1])  # noqa: T201
+    assert suite.returncode == 0, output.decode()[-4000:]
 
 
 async def test_no_log_has_an_address(bed: Cluster) -> None:

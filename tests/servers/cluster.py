@@ -164,6 +164,12 @@ class Cluster:
         return self.collectors[1].environment["PROBE_COLLECTOR_DB"].replace("probe@", f"probe:{PASSWORD}@", 1)
 
     @property
+    def superuser_url(self) -> str:
+        """The server's first database, for a user who may create others."""
+        secret = self.environment("node.env", 1)["PATRONI_SUPERUSER_PASSWORD"]
+        return self.url.replace(f"probe:{PASSWORD}@", f"postgres:{secret}@").replace("/probe?", "/postgres?")
+
+    @property
     def page(self) -> str:
         """The URL of nginx."""
         return f"https://{self.address(4)}"

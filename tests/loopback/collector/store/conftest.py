@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -36,7 +37,7 @@ def database_of_cluster() -> Iterator[str]:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
     try:
-        yield psycopg.conninfo.make_conninfo(conninfo, dbname=name)
+        yield urlsplit(CLUSTER)._replace(path=f"/{name}").geturl()
     finally:
         with psycopg.connect(conninfo, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -76,7 +77,7 @@ def postgres_tables(request: pytest.FixtureRequest) -> Iterator[Callable[[], str
         @cache
         def make() -> str:
             if CLUSTER:
-                conninfo = stack.enter_context(database_of_cluster())
+                conninfo = connection_string(stack.enter_context(database_of_cluster()))
             else:
                 server = request.getfixturevalue("postgres_server")
                 conninfo = connection_string(stack.enter_context(server.database()))
