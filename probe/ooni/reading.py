@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from probe.formats.ooni.apps import APPS, parts_of
 from probe.formats.ooni.contents import ContentReader
 from probe.formats.ooni.failure_words import is_known
 from probe.formats.ooni.helper import control_facts, without_helpers_success
@@ -14,6 +15,7 @@ from probe.formats.ooni.records import OoniTestKeys, TestHelper
 from probe.judge import verdict
 from probe.model.evidence_source import EvidenceSource
 from probe.model.hop import subjects_of
+from probe.model.target import Target
 from probe.model.verdict import AnchorKind, AnchorLook, Evidence, Vantage, VantageState, Verdict
 from probe.ooni.content_reader import MeasuredContent
 
@@ -62,44 +64,52 @@ class OoniReader:
         found = read_header(line)
         if isinstance(found, SetAside):
             return found
-        if found.header.test_name not in _URL_TESTS:
-            return SetAside("another experiment", found.header.test_name[:60])
-        return self._read_url(found, EvidenceSource(ooni=found.uid, file=file, line=number))
+        source = EvidenceSource(ooni=found.uid, file=file, line=number)
+        name = found.header.test_name
+        if name not in _URL_TESTS | APPS:
+            return SetAside("another experiment", name[:60])
+        read = read_keys(found.header.test_keys)
+        if isinstance(read, SetAside):
+            return read
+        keys, odd = read
+        if name in APPS:
+            parts = parts_of(name, keys)
+        else:
+            target = target_of(found.text, keys)
+            if target is None:
+                return SetAside("its input is no URL", found.text[:120])
+            parts = [(target, keys)]
+        judged = [self._judged(found, *part, source) for part in parts]
+        result = [msgspec.structs.replace(one, odd=(*found.odd, *odd)) for one in judged if one is not None]
+        return result or SetAside("nothing was measured", found.text[:120])
 
-    def _read_url(self, found: OoniMeasurement, source: EvidenceSource) -> list[JudgedMeasurement] | SetAside:
-        keys = read_keys(found.header.test_keys)
-        if isinstance(keys, SetAside):
-            return keys
-        read, odd = keys
-        target = target_of(found.text, read)
-        if target is None:
-            return SetAside("its input is no URL", found.text[:120])
-        observations = OoniObservations(target, read, found.time, self._content, verifies=found.verifies).read()
+    def _judged(
+        self, found: OoniMeasurement, target: Target, keys: OoniTestKeys, source: EvidenceSource
+    ) -> JudgedMeasurement | None:
+        """The verdict on one target; None where nothing was measured."""
+        observations = OoniObservations(target, keys, found.time, self._content, verifies=found.verifies).read()
         if not observations:
-            return SetAside("nothing was measured", found.text[:120])
+            return None
         subject = subjects_of(target)[0]
         evidence = Evidence(
             observations=without_helpers_success(subject, observations),
-            control=control_facts(subject, read, found.time, self._content),
-            error=_failure_of_client(read),
+            control=control_facts(subject, keys, found.time, self._content),
+            error=_failure_of_client(keys),
             source=source,
         )
-        return [
-            JudgedMeasurement(
-                verdict=verdict(
-                    time=found.time,
-                    text=str(target),
-                    target=target,
-                    evidence=evidence,
-                    vantage=vantage_of(found, read),
-                ),
-                report=(found.header.report_id or "")[:120],
-                test=found.header.test_name,
-                conclusion=conclusion_of(read),
-                helper_answered=_helper_answered(read),
-                odd=(*found.odd, *odd),
-            )
-        ]
+        return JudgedMeasurement(
+            verdict=verdict(
+                time=found.time,
+                text=str(target),
+                target=target,
+                evidence=evidence,
+                vantage=vantage_of(found, keys),
+            ),
+            report=(found.header.report_id or "")[:120],
+            test=found.header.test_name,
+            conclusion=conclusion_of(keys) if found.header.test_name in _URL_TESTS else "",
+            helper_answered=_helper_answered(keys),
+        )
 
 
 def vantage_of(found: OoniMeasurement, keys: OoniTestKeys) -> Vantage:

@@ -29,6 +29,7 @@ from probe.model.target import Target, UrlTarget
 MAX_OBSERVATIONS = 512
 """Observations of one measurement. Web Connectivity tries some dozens of addresses."""
 _SYSTEM = Trust.SYSTEM
+_LAYER_ORDER: dict[type[Observation], int] = {Connection: 1, TlsHandshake: 2, QuicExchange: 2, Exchange: 3}
 _MAX_CERTIFICATE_BYTES = 16_384
 
 
@@ -57,15 +58,15 @@ class OoniObservations:
         self._shakes: list[TlsHandshake | QuicExchange] = []
 
     def read(self) -> tuple[Observation, ...]:
-        """All observations in the order of hops, then of time."""
+        """All observations in the order of hops, attempts and layers."""
         self._names = list(self._resolutions())
         self._made = list(self._connections())
         self._shakes = list(self._handshakes())
         seen: list[Observation] = [*self._names, *self._made, *self._shakes]
         for hop, url, one in self._chain.transactions:
             seen.extend(self._transaction(hop, url, one))
-        order = {Resolution: 0, Connection: 1, TlsHandshake: 2, QuicExchange: 2, Exchange: 3}
-        seen.sort(key=lambda one: (one.hop, one.at, order.get(type(one), 1)))
+        # Old records have no times, or those of their ends: the layers give the order.
+        seen.sort(key=lambda one: (one.hop, one.attempt, _LAYER_ORDER.get(type(one), 0), one.at))
         return tuple(seen[:MAX_OBSERVATIONS])
 
     def _resolutions(self) -> Iterator[Observation]:

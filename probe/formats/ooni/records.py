@@ -14,7 +14,6 @@ from msgspec import Raw
 
 Text = str | dict[str, Any] | None
 """A text: UTF-8, or `{"format": "base64", "data": …}` for octets that are not."""
-_NO_RAW = Raw()
 _null = Raw(b"null")
 
 
@@ -193,7 +192,7 @@ class OoniTestKeys(msgspec.Struct, frozen=True):
     headers_match: bool | None = None
     status_code_match: bool | None = None
     body_proportion: float | None = None
-    x_probe_verdict: Raw = _NO_RAW
+    targets: Raw = _null
 
 
 class TestHelper(msgspec.Struct, frozen=True):

@@ -341,3 +341,11 @@ def test_a_line_is_read_alike_each_time() -> None:
     line = line_of(measurement())
 
     assert reader.read(line, "a", 1) == reader.read(line, "a", 1)
+
+
+def test_records_without_times_keep_the_order_of_layers() -> None:
+    """A handshake that failed comes after its connection, whatever their times say."""
+    cut = {**page(code=0, failure="ssl_unknown_authority"), "address": None, "tags": None, "t0": None, "t": 0.0}
+    changes = {"requests": [cut], "tls_handshakes": None, "tcp_connect": [tcp(t0=None, t=3.0, tags=None)]}
+
+    assert read(measurement(test_keys=keys(control=None, **changes))).verdict.rule == "tls.certificate"
