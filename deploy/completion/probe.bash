@@ -7,7 +7,7 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents network" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector backup" | "probe collector follow" | "probe collector following" | "probe collector forget" | "probe collector import" | "probe collector log" | "probe collector log export" | "probe collector log key" | "probe collector log recover" | "probe collector migrate" | "probe collector move" | "probe collector notify-test" | "probe collector register" | "probe collector restore" | "probe collector revoke" | "probe collector seed-demo" | "probe collector serve" | "probe collector subscribe" | "probe collector subscriptions" | "probe collector token" | "probe collector unfollow" | "probe collector unsubscribe" | "probe ooni" | "probe ooni read" | "probe ooni transitions" | "probe ooni write" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe outbox" | "probe outbox export" | "probe outbox import" | "probe outbox list" | "probe doctor" | "probe bug-report" | "probe verify" | "probe collector" | "probe collector agents" | "probe collector agents list" | "probe collector agents network" | "probe collector agents revoke" | "probe collector agents rotate" | "probe collector agents show" | "probe collector audit" | "probe collector backup" | "probe collector follow" | "probe collector following" | "probe collector forget" | "probe collector import" | "probe collector load-ooni" | "probe collector log" | "probe collector log export" | "probe collector log key" | "probe collector log recover" | "probe collector migrate" | "probe collector move" | "probe collector notify-test" | "probe collector register" | "probe collector restore" | "probe collector revoke" | "probe collector seed-demo" | "probe collector serve" | "probe collector subscribe" | "probe collector subscriptions" | "probe collector token" | "probe collector unfollow" | "probe collector unsubscribe" | "probe ooni" | "probe ooni read" | "probe ooni transitions" | "probe ooni write" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate" | "probe help") path="$path $word" ;;
         esac
     done
     case "$path" in
@@ -115,7 +115,7 @@ _probe() {
             ;;
         "probe collector")
             options="-h --help"
-            commands="agents audit backup follow following forget import log migrate move notify-test register restore revoke seed-demo serve subscribe subscriptions token unfollow unsubscribe"
+            commands="agents audit backup follow following forget import load-ooni log migrate move notify-test register restore revoke seed-demo serve subscribe subscriptions token unfollow unsubscribe"
             ;;
         "probe collector agents")
             options="-h --help"
@@ -177,6 +177,11 @@ _probe() {
             with_file="--db"
             with_value="--db --origin --clock"
             files="yes"
+            ;;
+        "probe collector load-ooni")
+            options="--db -h --help"
+            with_file="--db"
+            with_value="--db"
             ;;
         "probe collector log")
             options="-h --help"

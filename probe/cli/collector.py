@@ -14,6 +14,7 @@ import click
 from probe.cli import collector_alerts, collector_demo, collector_log, collector_transfer, examples
 from probe.cli.collector_agents import agents_command, audit_command, revoke_agent
 from probe.cli.collector_database import CLOCK, DB, in_database, now_of
+from probe.cli.collector_ooni import load_ooni
 from probe.cli.collector_trust import trust_options, trust_settings
 from probe.cli.durations import parse_duration
 from probe.clock import Clock
@@ -50,6 +51,7 @@ def command() -> None:
 
 command.add_command(agents_command, "agents")
 command.add_command(audit_command)
+command.add_command(load_ooni)
 for _command in (*collector_alerts.COMMANDS, *collector_transfer.COMMANDS):
     command.add_command(_command)
 

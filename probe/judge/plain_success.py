@@ -103,7 +103,9 @@ class _PlainHop:
         return False
 
     def _take_resolution(self, one: Resolution) -> bool:
-        if one.name != self._host or one.truncated or one.errors or one.trust is Trust.SYSTEM:
+        if one.trust is Trust.PUBLIC:
+            return True  # the table does not read it where nothing came after its first answer
+        if one.name != self._host or one.truncated or one.errors:
             return False
         if one.failure is not None and (one.failure is not Failure.NODATA or one.addresses):
             return False

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from probe.collector.intake.ooni_events import ORIGIN as OONI
 from probe.collector.state import STATE
 from probe.collector.store import StoreSession, followed, from_ms, log_tables, to_ms
 from probe.collector.store.followed import FollowedEvent, collector_name
@@ -193,6 +194,8 @@ def _entry(origin: str, each: FollowedEvent, now: datetime) -> FeedEntry:
     event = each.event
     link = f"{origin}/following/{each.source}/e/{event.id}"
     by = f"reported by the collector {each.collector}, verified by its log"
+    if each.origin == OONI:
+        by = "found in OONI's measurements, which no log proves"
     return FeedEntry(
         id=f"{link}#revision-{event.revision}",
         title=f"{wording.sentence(event)} ({by})",
