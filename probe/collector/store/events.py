@@ -275,11 +275,12 @@ _STATUS_COUNT = (
     " network.cc, span.status, span.causes, count(*), min(span.start), span.before_watch,"
     " CASE WHEN latest.state = 'online' AND latest.network = span.network"
     "  AND latest.stop + ? * latest.interval >= ? THEN 1 ELSE 0 END AS present"
-    " FROM span JOIN agent ON agent.no = span.agent JOIN target ON target.no = span.target"
-    " JOIN network ON network.no = span.network"
-    " LEFT JOIN presence AS latest ON latest.agent = span.agent"
-    "  AND latest.start = (SELECT max(start) FROM presence WHERE presence.agent = span.agent)"
-    f" WHERE span.stop IS NULL AND {HAS_VOTE}"
+    # CROSS JOIN has SQLite begin with the agents and their latest rounds: it would read closed spans, too, and look for
+    # the latest round at every span.
+    " FROM agent LEFT JOIN presence AS latest ON latest.agent = agent.no"
+    "  AND latest.start = (SELECT max(start) FROM presence WHERE presence.agent = agent.no)"
+    " CROSS JOIN span JOIN target ON target.no = span.target JOIN network ON network.no = span.network"
+    f" WHERE span.agent = agent.no AND span.stop IS NULL AND {HAS_VOTE}"
 )
 _OF_SERVICE = "AND span.target IN (SELECT no FROM target WHERE service = ? OR (service = '' AND text = ?))"
 _GROUPED = (
