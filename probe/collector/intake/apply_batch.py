@@ -6,6 +6,7 @@ batch whose first commit was interrupted could be acknowledged and lost.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -238,7 +239,7 @@ class _BatchWriter:
         stored = [each for each in begun if each is not None]
         texts = {each.target for each in stored} | self._batch.services.keys()
         before = batches.target_rows(self._session, texts)
-        after = batches.count_services(self._session, self._agent.no, self._batch.services, before)
+        after = batches.count_services(self._session, self._agent.no, self._measured_services(stored, before), before)
         key = SpanKey(self._agent.no, self._network, self._country)
         writer = SpanWriter(self._session, key, after, self._now)
         writer.read({each.target for each in stored})
@@ -251,6 +252,14 @@ class _BatchWriter:
                 history.mark_dirty(self._session, after[text].service, country, self._now)
         writer.mark()
         return len(changed)
+
+    def _measured_services(self, stored: list[Beginning], targets: Mapping[str, batches.TargetRow]) -> dict[str, str]:
+        """The services that the agent names of targets it measures: others are not its to name."""
+        reported = {each.target for each in stored}
+        asked = [text for text in self._batch.services if text not in reported]
+        measured = history.measured_by(self._session, self._agent.no, [targets[text].no for text in asked])
+        named = reported | {text for text in asked if targets[text].no in measured}
+        return {text: service for text, service in self._batch.services.items() if text in named}
 
     def _store_failing(self) -> None:
         """Store what fails without a settled status after these rounds; a time that cannot be is left out."""

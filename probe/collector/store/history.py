@@ -84,6 +84,12 @@ class EndedSpan(msgspec.Struct, frozen=True):
     moved: bool = False
 
 
+def measured_by(session: StoreSession, agent: int, targets: Collection[int]) -> set[int]:
+    """Those of these targets that an agent has measured."""
+    sql = "SELECT DISTINCT target FROM span WHERE agent = ? AND target IN"
+    return {int(row[0]) for row in rows_in(session, sql, targets, (agent,))}
+
+
 def close_spans(session: StoreSession, ended: Iterable[EndedSpan]) -> None:
     """End open spans."""
     session.many(

@@ -350,7 +350,8 @@ async def test_the_votes_of_agents_decide_which_service_a_target_belongs_to(benc
     )
     await bench.send(changes=(change(T, Status.BLOCKED, NOW - HOUR),))
     for name, service in (("a", "Liar"), ("b", "WeChat"), ("c", "WeChat")):
-        verified = bench.verified(agent=name, seq=3 if name == "a" else 1, services={T: service})
+        measured = (settled(T, NOW - HOUR),) if name != "a" else ()
+        verified = bench.verified(agent=name, seq=3 if name == "a" else 1, services={T: service}, settled=measured)
         if name == "a":
             await bench.send(seq=2)
 
