@@ -33,6 +33,7 @@ from probe.collector.store.database_url import open_store
 from probe.collector.web import (
     alerts_page,
     api,
+    bulk_data,
     feeds,
     followed_pages,
     html_pages,
@@ -169,7 +170,8 @@ def application(
     app[service_pages.SERVICE_VIEWS] = service_pages.ServiceViewCache(collector)
     app[html_pages.TEMPLATES] = html_pages.templates()
     app[log_api.OWN_LOG] = OwnLog(collector, checkpoint_file)
-    app.add_routes([*_routes(), *api.routes(), *log_api.routes(), *followed_pages.routes()])
+    app.add_routes([*_routes(), *api.routes(), *bulk_data.routes(), *log_api.routes(), *followed_pages.routes()])
+    app[bulk_data.SLOTS] = asyncio.Semaphore(bulk_data.MAX_DOWNLOADS)
     app[openapi.DOCUMENT] = openapi.openapi_document(app, collector.origin)
     return app
 
