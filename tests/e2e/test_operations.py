@@ -23,8 +23,8 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 
 def command_lines(document: Path) -> list[list[str]]:
     """The words of each command of ours in a document's blocks, without what is said about it behind three spaces."""
-    blocks = re.findall(r"^```\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL)
-    lines = [re.split(r"\s{3,}", line)[0] for block in blocks for line in block.splitlines()]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
+    lines = [re.split(r"\s{3,}", line)[0] for language, block in blocks if not language for line in block.splitlines()]
     return [shlex.split(part) for line in lines for part in line.split(" | ") if part.startswith("probe ")]
 
 
