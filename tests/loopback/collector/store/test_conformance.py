@@ -88,6 +88,22 @@ async def test_a_statement_is_executed_for_many_rows_at_once(store: Store) -> No
     assert await store.read(keys) == ["a", "b"]
 
 
+async def test_any_number_of_rows_is_written_in_the_order_given(store: Store) -> None:
+    """A key that comes twice is written twice, and the last one stays."""
+    upsert = (
+        "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET"
+        " value = counter.value + excluded.value"
+    )
+    rows = [(f"{number:04}", number) for number in range(1343)]
+
+    assert await store.write(lambda session: session.many(upsert, rows)) == 1343
+    assert await store.write(lambda session: session.many(upsert, [("0001", 1), ("0001", 5)])) == 2
+    assert await store.write(lambda session: session.many("DELETE FROM counter WHERE name = ?", [("0000",)])) == 1
+
+    expected = [("0001", 7), *rows[2:]]
+    assert await store.read(lambda session: session.rows("SELECT name, value FROM counter ORDER BY name")) == expected
+
+
 async def test_a_query_cannot_write(store: Store) -> None:
     """It is refused, and nothing is kept."""
     for job in (keep("x"), lambda session: session.many("DELETE FROM meta WHERE key = ?", [("x",)])):
