@@ -46,11 +46,15 @@ class Served:
     async def start(self) -> None:
         """Start it and wait until it prints its address."""
         words = ("serve", "--db", str(self.db), "--listen", "127.0.0.1:0", "--origin", "http://c.test")
-        self.process = await asyncio.create_subprocess_exec(
-            *PROBE, *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
+        log = self.db.with_name(f"{self.db.name}.log")
+        with log.open("ab") as errors:
+            self.process = await asyncio.create_subprocess_exec(
+                *PROBE, *words, stdout=asyncio.subprocess.PIPE, stderr=errors
+            )
         assert self.process.stdout is not None
-        self.url = (await self.process.stdout.readline()).decode().rsplit(" ", 1)[1].strip(" /\n")
+        line = (await self.process.stdout.readline()).decode()
+        assert line.startswith("probe collector: http"), log.read_text()[-2000:]
+        self.url = line.rsplit(" ", 1)[1].strip(" /\n")
 
     async def stop(self, number: int) -> None:
         """Send it a signal and wait until it has ended."""
