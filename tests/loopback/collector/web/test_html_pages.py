@@ -232,7 +232,7 @@ async def test_text_from_outside_is_escaped(server: Server, enrolled: Enrolled) 
     pages -= NO_PAGES | {path for path in pages if path.endswith((".svg", ".atom")) or path.startswith("/following/")}
     paths |= {"/cc/{cc}": "/cc/RU", "/as/{asn}": "/as/64500"}
     paths["/v/{name}"] = f"/v/{public_name(server.collector.secret, agent.id, agent.network)}"
-    paths |= {path: path for path in ("/methods", "/glossary", "/about", "/help", "/following")}
+    paths |= {path: path for path in ("/methods", "/glossary", "/about", "/help", "/following", "/alerts")}
     assert set(paths) == pages, "give each page of server.application() a path here, so that its text is tested"
     for path in paths.values():
         text = await page(server, path)
