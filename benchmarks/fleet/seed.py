@@ -55,6 +55,7 @@ def _agents(fleet: Fleet, some: list[Agent], now: datetime) -> Callable[[StoreSe
                 "INSERT INTO span (target, agent, start, known, network, status, causes) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 spans,
             )
+            history.add_first_looks(session, place, dict.fromkeys((span[0] for span in spans), began))
             votes = [(span[0], stored.no, fleet.service(number)) for number, span in enumerate(spans)]
             session.many("INSERT INTO membership (target, agent, service) VALUES (?, ?, ?)", votes)
 

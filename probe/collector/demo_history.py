@@ -141,6 +141,7 @@ def _add_vantages(session: StoreSession, scale: DemoScale, some: range, episodes
             changes = _changes(first, chance, episodes.get((service, country), []))
             spans += _spans(numbers[_target(service)], stored.no, place, changes)
         history.add_spans(session, spans)
+        history.add_first_looks(session, place, dict.fromkeys(numbers.values(), first))
 
 
 def _add_presence(
