@@ -41,7 +41,7 @@ class BodyReader:
             what: names the body in a refusal, such as "a batch".
 
         Raises:
-            ApiError: it is too large or comes too slowly, or too many bytes are held for others.
+            ApiError: it is too large, comes too slowly or is cut off, or too many bytes are held for others.
         """
         if (request.content_length or 0) > most:
             raise _too_large(what, most)
@@ -72,6 +72,9 @@ class BodyReader:
                 return await request.content.readany()
         except TimeoutError:
             raise ApiError(408, "too_slow", "the body comes too slowly") from None
+        except (ConnectionError, web.RequestPayloadError):
+            # No fault of this program, so no line in its log: a flood of such requests would fill it.
+            raise ApiError(400, "bad_body", "the body ends early or is malformed") from None
 
 
 def _too_large(what: str, most: int) -> ApiError:

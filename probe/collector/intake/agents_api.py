@@ -139,7 +139,7 @@ async def _sender(collector: Collector, request: web.Request) -> AgentRow:
     agent_id = request.headers.get("Probe-Agent", "")
     if not collector.has_seen(agent_id):
         collector.strangers.take(collector.strangers.client_of(request), collector.real.monotonic())
-    agent = await collector.agent(agent_id) if 0 < len(agent_id) <= 64 else None
+    agent = await collector.agent(agent_id) if agent_id.isascii() and 0 < len(agent_id) <= 64 else None
     if agent is None:
         raise ApiError(401, "unknown_agent", UNKNOWN_AGENT)
     if agent.state != "active":

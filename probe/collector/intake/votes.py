@@ -14,7 +14,6 @@ from enum import StrEnum
 import msgspec
 
 from probe.collector.intake.evidence import EvidenceSampler, Packed
-from probe.errors import TargetError
 from probe.formats.batch import Batch, ReportedChange, ReportedStatus
 from probe.fuse.service import INTERFERENCE
 from probe.judge import RULES_VERSION, again
@@ -106,7 +105,7 @@ def judged_vote(status: str, verdict: Verdict) -> Vote:
         return Vote(NoVote.JUDGED_OTHERWISE)
     try:
         found = again(verdict).status
-    except TargetError:  # a form that this version does not know
+    except Exception:  # noqa: BLE001 evidence is hostile: a text where an address belongs, a form of a newer version
         return Vote(NoVote.JUDGED_OTHERWISE)
     contradicts = found is not verdict.status and verdict.evidence.rules == RULES_VERSION
     return Vote("" if _alike(found, status) else NoVote.JUDGED_OTHERWISE, contradicts)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+
+import pytest
 
 from tests.loopback.collector.conftest import Server
 
@@ -38,3 +41,22 @@ async def test_bodies_that_are_held_for_others_are_bounded(server: Server) -> No
     server.collector.bodies.max_held = 3000
 
     assert b" 503 " in await answered(server, HEAD)
+
+
+async def test_a_body_that_is_cut_off_is_no_fault_of_the_collector(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is logged as an error; found by tests/fuzz/collector.py."""
+    host, port = server.page.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(HEAD + b"x" * 100)
+    await writer.drain()
+    async with asyncio.timeout(60):
+        while not server.collector.bodies.held:  # noqa: ASYNC110 - a counter has no event
+            await asyncio.sleep(0.01)
+        writer.transport.abort()
+        while server.collector.bodies.held:  # noqa: ASYNC110 - a counter has no event
+            await asyncio.sleep(0.01)
+        await server.get("/healthz")
+
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]

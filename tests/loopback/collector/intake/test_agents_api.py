@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import json
@@ -133,6 +134,17 @@ async def test_an_unknown_agent_and_a_missing_signature_are_refused(server: Serv
     assert (await agent.post(server.http, agent.batch(), **{"Probe-Signature": "x"}))[0] == 401
     agent.id = "nobody"
     assert (await agent.post(server.http, agent.batch()))[1]["error"]["code"] == "unknown_agent"
+
+
+async def test_an_agent_s_id_of_bytes_that_are_no_text_is_unknown(server: Server) -> None:
+    """Found by tests/fuzz/collector.py."""
+    host, port = server.page.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /api/v1/batches HTTP/1.1\r\nHost: c\r\nProbe-Agent: ab\xff\xfe\r\nContent-Length: 0\r\n\r\n")
+
+    assert b" 401 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_gzip_bomb_is_refused_at_the_bound(server: Server, enrolled: Enrolled) -> None:

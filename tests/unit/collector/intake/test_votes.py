@@ -22,7 +22,7 @@ from probe.model.event import Network
 from probe.model.transition import VANTAGE
 from probe.model.verdict import Status, Verdict
 from tests.loopback.collector.proofs import proof
-from tests.loopback.collector.vantages import change, settled, stood
+from tests.loopback.collector.vantages import blocked_verdict, change, settled, stood
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 T, OTHER = "https://a.example/", "https://b.example/"
@@ -121,3 +121,15 @@ def test_the_reasons_are_counted() -> None:
 
     assert votes.reasons() == {"no_evidence": 2}
     assert votes.contradicting
+
+
+def test_evidence_that_the_judge_cannot_read_has_no_vote() -> None:
+    """A text stands where an address belongs; found by tests/fuzz/collector.py."""
+    verdict = blocked_verdict(T, "a.example", NOW)
+    seen = tuple(
+        msgspec.structs.replace(one, addresses=("x",)) if hasattr(one, "addresses") else one
+        for one in verdict.evidence.observations
+    )
+    broken = msgspec.structs.replace(verdict, evidence=msgspec.structs.replace(verdict.evidence, observations=seen))
+
+    assert judged_vote(Status.BLOCKED, broken).no_vote == NoVote.JUDGED_OTHERWISE
