@@ -226,7 +226,7 @@ def cadence(days: int, draw: random.Random) -> list[datetime]:
 def series(count: int) -> None:
     """Print measurements until a block is reported and until it is cleared, and false reports of healthy series."""
     print(
-        f"{'kind':16} {'hourly: to report':>18} {'to clear':>9} {'uneven: to report':>18} {'to clear':>9} {'false':>6}"
+        f"{'kind':16} {'hourly: to report':>18} {'to clear':>9} {'uneven: to report':>18} {'to clear':>9} {'other':>6}"
     )
     for kind, bad in KINDS.items():
         hourly = [_delays(bad, [datetime(2024, 1, 1) + timedelta(hours=n) for n in range(480)])]  # noqa: DTZ001
@@ -249,7 +249,7 @@ def series(count: int) -> None:
 
 
 def _delays(bad: dict[str, Any], times: list[datetime]) -> tuple[int | None, int | None, int]:
-    """Measurements from the first bad one to its report, from the first good one to its clearing; other reports."""
+    """Measurements from the first bad one to its report, from the first good one to its clearing; further reports."""
     first, last = len(times) // 3, 2 * len(times) // 3
     detectors = NetworkDetectors()
     block = clear = None
