@@ -13,14 +13,15 @@ import os
 import random
 import signal
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 
+from probe.collector.intake.enrolment import make_token
 from probe.collector.store.database_url import open_store
 from probe.model.verdict import Cause, Status
-from tests.e2e.test_collector_kill import Server, tokens
 from tests.loopback.collector.notify.receiver import Receiver, subscribe
 from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds
 
@@ -36,8 +37,18 @@ raise SystemExit(main())
 """The program with short times, so that the test does not wait for leases of a minute and a half."""
 
 
-class QuickServer(Server):
-    """A collector whose notifier waits for little."""
+@dataclass
+class QuickCollector:
+    """A collector process whose notifier waits for little; it is killed and started again on the same file and port."""
+
+    db: Path
+    port: int = 0
+    process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        """The collector's URL."""
+        return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
         """Start the collector and wait until it prints its address."""
@@ -49,6 +60,12 @@ class QuickServer(Server):
         line = (await self.process.stdout.readline()).decode()
         assert line.startswith("probe collector: http://")
         self.port = int(line.rsplit(":", 1)[1].strip(" /\n"))
+
+    async def stop(self, number: int) -> None:
+        """Send it a signal and wait until it has ended."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        await self.process.communicate()
 
 
 async def block_more(agent: FakeAgent, http: aiohttp.ClientSession, over: asyncio.Event) -> int:
@@ -78,16 +95,18 @@ def told(receiver: Receiver) -> list[str]:
 async def test_no_alert_is_lost_or_told_twice_however_often_the_collector_is_killed(tmp_path: Path) -> None:
     receiver = Receiver(delay=0.03)  # a delivery is often under way when the process dies
     await receiver.start()
-    server = QuickServer(tmp_path / "c.db")
+    server = QuickCollector(tmp_path / "c.db")
     store = open_store(server.db)
     await subscribe(store, receiver.url)
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    token = await store.write(lambda s: make_token(s, role="vantage", sponsor="", now=now, ttl=hour))
     await store.close()
     await server.start()
     over, chance = asyncio.Event(), random.Random(0)
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
             agent = FakeAgent(server.url, origin="http://c.test")
-            assert (await agent.enrol(http, (await tokens(server.db, 1))[0]))["status"] == 200
+            assert (await agent.enrol(http, token))["status"] == 200
             load = asyncio.create_task(block_more(agent, http, over))
             for kill in range(1, KILLS + 1):
                 await receiver.wait_for(kill)
