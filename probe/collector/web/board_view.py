@@ -26,7 +26,7 @@ RECENT_PERIOD = timedelta(hours=24)
 MAX_EVENTS_READ = 10_000
 MAX_SERVICES = 300
 """Rows on the page, the worst statuses first; the API has all."""
-MAX_RECENT = 40
+MAX_RECENT = 20
 MAX_FAILING = 200
 """Failing services without a settled status, of all networks."""
 MAX_NEWS_READ = 2_000

@@ -11,16 +11,15 @@ from probe.collector.web.network_counts import NetworkCounts, count_networks
 from probe.model.event import Network
 from probe.model.verdict import Status
 
-MAX_NETWORKS_NAMED = 12
-"""Networks listed in a cell, the affected ones first; the country's page has all."""
+MAX_NETWORKS_NAMED = 3
+"""Networks named in a cell, the affected ones first; the country's page has all."""
 
 
 class NetworkFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """A network inside a country's cell, with its status and, where one is ongoing, its event."""
+    """A network inside a country's cell, with its status."""
 
     network: Network
     status: Status
-    event: str = ""
 
 
 class CountryCell(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +41,17 @@ class CountryCell(msgspec.Struct, frozen=True, kw_only=True):
         return self.counts.interfered or self.counts.failing or self.counts.reachable
 
     @property
-    def hidden(self) -> int:
-        """Networks that the cell does not list."""
-        return self.counts.measured + self.counts.silent - len(self.networks)
+    def troubled(self) -> bool:
+        """Whether something is wrong in any of its networks."""
+        return bool(self.counts.interfered or self.counts.failing)
+
+    @property
+    def named(self) -> str:
+        """The affected networks in words, and how many more there are."""
+        affected = [each for each in self.networks if each.status not in (Status.REACHABLE, Status.UNKNOWN)]
+        names = ", ".join(f"AS{each.network.asn}" if each.network.asn else "unknown" for each in affected)
+        hidden = self.affected - len(affected)
+        return names + (f" and {hidden} more" if hidden > 0 else "")
 
 
 class CountryColumn(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +132,6 @@ def _cell(cells: list[BoardCell]) -> CountryCell:
             NetworkFinding(
                 network=cell.summary.network,
                 status=_status(cell),
-                event=cell.event.id if cell.event else "",
             )
             for cell in cells
         ),

@@ -33,6 +33,8 @@ MAX_NETWORK_COLUMNS = 8
 """With more networks than this the board shows countries; each country has a page with its networks."""
 MAX_FOLLOWED_SHOWN = 20
 """Events of other collectors on a page."""
+MAX_MATRIX_ROWS = 24
+"""Services in the matrix at first, the worst first."""
 RELOAD_SECONDS = 30.0
 """Seconds after which an open page reloads itself."""
 
@@ -119,6 +121,7 @@ async def get_board(request: web.Request) -> web.Response:
         failing=failing_summaries(view.failing),
         present=sum(place.present for place in view.networks),
         matrix=country_matrix(view) if len(view.networks) > MAX_NETWORK_COLUMNS else None,
+        matrix_rows=len(view.rows) if request.query.get("rows") == "all" else MAX_MATRIX_ROWS,
         legend=list(wording.STATUS),
         rule=wording.STATUS_RULE,
         every=max(2.0, RELOAD_SECONDS / rate),

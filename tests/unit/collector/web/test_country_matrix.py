@@ -34,7 +34,6 @@ def test_a_cell_counts_the_networks_of_its_country() -> None:
     assert blocked.cells[0] is not None
     assert blocked.cells[0].status is Status.BLOCKED
     assert (blocked.cells[0].affected, blocked.cells[0].counts.measured) == (1, 2)
-    assert blocked.cells[0].networks[0].event == "0" * 16
     assert silent.cells[1] is None
     assert silent.cells[0] is not None
     assert silent.cells[0].counts == NetworkCounts(reachable=1, silent=1)
@@ -56,7 +55,13 @@ def test_a_cell_lists_the_affected_networks_first_and_counts_the_rest() -> None:
     (found,) = matrix.rows[0].cells
     assert found is not None
     assert found.networks[0].status is Status.BLOCKED
-    assert (len(found.networks), found.hidden) == (MAX_NETWORKS_NAMED, 20 - MAX_NETWORKS_NAMED)
+    assert len(found.networks) == MAX_NETWORKS_NAMED
+    assert found.troubled
+    assert found.named == "AS64500"
+    many = country_matrix(view([column(number) for number in range(1, 7)], (cell(Status.BLOCKED, Status.BLOCKED),) * 6))
+    (wide,) = many.rows[0].cells
+    assert wide is not None
+    assert wide.named.endswith(" and 3 more")
 
 
 def test_a_part_of_the_board_has_only_its_columns_and_their_services() -> None:
