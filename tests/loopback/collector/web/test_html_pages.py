@@ -136,9 +136,10 @@ async def test_a_block_that_stood_at_first_sight_is_shown_without_an_onset(serve
 async def test_a_network_without_reports_is_shown_as_no_data(server: Server, enrolled: Enrolled) -> None:
     """The last known status is shown too."""
     agent = await enrolled()
-    gone = agent.batch(
-        rounds=rounds(NOW - 9 * HOUR, 3), settled=(settled(T, NOW - 9 * HOUR, Status.BLOCKED),), services=SERVICES
-    )
+    then = NOW - 9 * HOUR
+    seen = blocked_verdict(T, "wechat.example", then)
+    found = stood(T, then, Cause.DNS_SPOOFED, verdict=seen)
+    gone = agent.batch(rounds=rounds(then, 3), settled=(found,), services=SERVICES)
     await agent.post(server.http, gone)
     await fused(server)
 

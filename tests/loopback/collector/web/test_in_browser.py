@@ -67,7 +67,7 @@ async def populated(server: Server, enrolled: Enrolled, networks: int) -> Event:
 def paths(event: Event) -> list[str]:
     """Every kind of page."""
     return [
-        *("/", "/s/WeChat", f"/e/{event.id}", "/cc/RU", "/as/64501", "/methods", "/glossary", "/about"),
+        *("/", "/s/WeChat", f"/e/{event.id}", "/cc/RU", "/as/64501", "/methods", "/glossary", "/about", "/alerts"),
         *("/s/Nothing", "/s/LINE"),
     ]
 
