@@ -65,7 +65,7 @@ async def test_the_spans_of_one_vantage_are_found_by_its_public_name(server: Ser
         ["https://b.example/"],
         ["https://c.example/"],
     ]
-    assert nobody == 404
+    assert nobody == 400
 
 
 async def test_a_gap_is_answered_with_the_number_that_is_expected(server: Server, enrolled: Enrolled) -> None:
