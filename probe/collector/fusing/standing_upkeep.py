@@ -40,7 +40,7 @@ def _renew(session: StoreSession, canaries: Mapping[str, CanaryStatus], since: d
         marked = True
     reported: dict[tuple[int, int], list[tuple[str, Status]]] = defaultdict(list)
     for agent, weight, target, status in standings.statuses_of(session, sorted(canaries)):
-        reported[agent, weight].append((target, Status(status)))
+        reported[agent, weight].append((target, history.known_status(status)))
     for (agent, before), statuses in sorted(reported.items()):
         weight = round(weight_of(statuses, canaries) * 1000)
         if weight != before:

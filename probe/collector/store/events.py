@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from probe.collector.store import Row, StoreSession, from_ms, next_number, to_ms
+from probe.collector.store import Row, StoreSession, from_ms, history, next_number, to_ms
 from probe.collector.store.standings import HAS_VOTE, vote_values
 from probe.fuse.board import StatusCount
 from probe.fuse.presence import MISSED_INTERVALS
 from probe.fuse.revision import REVOKED, NewRevision, RevisionKind
 from probe.model.event import Event, Network
-from probe.model.verdict import Cause, Status
+from probe.model.verdict import Cause
 
 WITHDRAWN = "-"
 """Stored in `superseded`, in place of the id under which an event continues."""
@@ -310,7 +310,7 @@ def status_counts(session: StoreSession, now: int, service: str = "") -> list[St
             service=service,
             target=target,
             network=Network(asn=asn, country=cc),
-            status=Status(status),
+            status=history.known_status(status),
             causes=tuple(Cause(cause) for cause in causes.split()),
             vantages=vantages,
             since=from_ms(since),

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from probe.collector.state import STATE, Collector
-from probe.collector.store import followed, from_ms
+from probe.collector.store import followed, from_ms, history
 from probe.collector.web import wording
 from probe.collector.web.board_summary import board_summary
 from probe.collector.web.board_view import BoardView, board_view
@@ -24,7 +24,7 @@ from probe.collector.web.event_view import EventView, SupportingVerdict, event_v
 from probe.collector.web.standing_events import failing_summaries, standing_events
 from probe.collector.web.timeline import TimelineStrip, vantage_timeline
 from probe.collector.web.verdict_text import command_line, control_line, evidence_rows, location_line, printable
-from probe.model.verdict import Cause, Status
+from probe.model.verdict import Cause
 
 STATIC = Path(__file__).parent / "static"
 MAX_AGE_SECONDS = 1.0
@@ -77,8 +77,8 @@ def templates() -> jinja2.Environment:
         moment=wording.moment,
         short_moment=wording.short_moment,
         from_ms=from_ms,
-        status_word=lambda status: wording.STATUS[Status(status)][0],
-        meaning=lambda status: wording.STATUS[Status(status)][1],
+        status_word=lambda status: wording.STATUS[history.known_status(status)][0],
+        meaning=lambda status: wording.STATUS[history.known_status(status)][1],
         cause_text=lambda cause: wording.CAUSE.get(Cause(cause), cause),
         state=wording.state_text,
         withdrawal=wording.withdrawal,

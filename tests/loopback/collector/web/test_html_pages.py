@@ -283,3 +283,15 @@ async def test_an_event_has_its_citation(server: Server, enrolled: Enrolled) -> 
 async def test_there_are_pages_to_read(server: Server, path: str, said: str) -> None:
     """How it is done, what the words mean, and how to help."""
     assert said in await page(server, path)
+
+
+async def test_a_status_of_a_newer_version_breaks_no_page(server: Server, enrolled: Enrolled) -> None:
+    """It is kept by its word, counts as unknown, and the API shows the word; found by tests/fuzz/collector.py."""
+    agent = await enrolled()
+    one = msgspec.structs.replace(settled(T, NOW - HOUR), status="slowed")
+    batch = agent.batch(rounds=rounds(NOW - HOUR, 12), settled=(one,), services=SERVICES)
+    assert (await agent.post(server.http, batch))[0] == 200
+
+    for path in ("/", service_path("WeChat"), "/s/nothing", "/api/v1/board", "/cc/RU", "/as/64500"):
+        assert (await server.get(path))[0] in {200, 404}, path
+    assert '"slowed"' in (await server.get("/api/v1/spans"))[1]
