@@ -14,7 +14,7 @@ from datetime import datetime
 
 import msgspec
 
-from probe.fuse.network_event import NetworkEvent, Onset, event_id, onset_of, overlapping, rank_causes
+from probe.fuse.network_event import NetworkEvent, Onset, event_id, overlapping, rank_causes
 from probe.fuse.standing import Standings, sponsor_weights, standing_of
 from probe.model.event import Confidence, Event, Network, Scope, Span
 from probe.model.verdict import Status
@@ -131,7 +131,7 @@ def _event(service: str, country: str, group: list[NetworkEvent], confidence: Co
     events = [each.event for each in group]
     agents = frozenset[str]().union(*(each.agents for each in group))
     lifts = [event.lifted for event in events if event.lifted is not None]
-    began = onset_of([Onset(event.onset, event.before_watch) for event in events])
+    began = min(Onset(event.onset, event.before_watch) for event in events)  # the first network's, as on every page
     first = min(events, key=lambda event: (event.known, event.id))
     return Event(
         id=event_id(service, Scope.COUNTRY, country, first.id),

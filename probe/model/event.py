@@ -91,7 +91,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
             sure, so that every collector computes the same one.
         revision: 1, 2, ..; every change of an event increases it.
         service: name of the service, or the target itself when it belongs to none.
-        onset: estimated start (the median of the vantages' estimates); with `before_watch` the first measurement.
+        onset: estimated start: the median of the vantages' estimates, in a country that of the first network; with
+            `before_watch` the first measurement.
         lifted: estimated end; None while the event lasts.
         known: when the first vantage became sure.
         vantages: number of vantages that reported it.

@@ -144,6 +144,7 @@ async def get_event(request: web.Request) -> web.Response:
         now=now,
         verdicts=_verdicts(view),
         lanes=_lanes(view, now),
+        latest=_latest_onset(view),
         origin=collector.origin,
     )
 
@@ -175,6 +176,15 @@ def render(request: web.Request, name: str, status: int = 200, **values: Any) ->
 
 def _epoch() -> datetime:
     return from_ms(0)
+
+
+def _latest_onset(view: EventView) -> datetime | None:
+    """When the last network of a country's event began; None where there is one network."""
+    first: dict[tuple[int, str], datetime] = {}
+    for each in view.vantages:
+        network = (each.asn, each.country)
+        first[network] = min(each.since, first.get(network, each.since))
+    return max(first.values()) if len(first) > 1 else None
 
 
 def _lanes(view: EventView, now: datetime) -> list[TimelineStrip]:
