@@ -35,6 +35,12 @@ LISTED = {
     "measure/anchor_fetch.py": "reads how a handshake with an anchor ended",
     "session/working_names.py": "remembers which names the network's resolvers found",
     "measure/tools.py": "a connection holds no text that somebody has said, so own addresses are not searched in it",
+    "formats/ooni/observations.py": "translates OONI's records into observations",
+    "formats/ooni/helper.py": "reads the control's observations out of OONI's records",
+    "formats/ooni/writing.py": "translates observations into OONI's records",
+    "ooni/joining.py": "joins the observations of several measurements",
+    "ooni/report_window.py": "reads the other inputs of a report as anchors",
+    "ooni/sorted_runs.py": "orders measurements by the first thing that they saw",
     "session/relay_trials.py": "reads whether a relay took the trial connection of an unrouted address",
 }
 """Other modules that ask for a kind, and why each may."""

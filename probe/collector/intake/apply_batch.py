@@ -256,6 +256,7 @@ class _BatchWriter:
     def _measured_services(self, stored: list[Beginning], targets: Mapping[str, batches.TargetRow]) -> dict[str, str]:
         """The services that the agent names of targets it measures: others are not its to name."""
         reported = {each.target for each in stored}
+        reported |= {one.target for one in self._batch.failing}
         asked = [text for text in self._batch.services if text not in reported]
         measured = history.measured_by(self._session, self._agent.no, [targets[text].no for text in asked])
         named = reported | {text for text in asked if targets[text].no in measured}

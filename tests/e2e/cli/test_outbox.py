@@ -46,6 +46,7 @@ def test_an_exported_file_is_refused_by_a_collector_that_does_not_know_the_agent
     """The whole way with a collector that does is in `tests/loopback/collector/intake/test_import_file.py`."""
     stick = tmp_path / "reports"
     exported = probe("outbox", "export", str(stick), PROBE_AGENT_STATE=str(state))
+    assert probe("collector", "migrate", "--db", str(tmp_path / "c.db")).returncode == 0
     taken = probe("collector", "import", "--db", str(tmp_path / "c.db"), "--origin", ORIGIN, str(stick))
 
     assert (exported.returncode, exported.stdout) == (0, f"{stick}: 2 reports\n".encode())
@@ -77,6 +78,7 @@ def test_without_state_enrolment_or_collector_one_line_says_so(
 def test_a_file_that_is_no_export_is_named(tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("hello\n")
 
+    assert probe("collector", "migrate", "--db", str(tmp_path / "c.db")).returncode == 0
     done = probe("collector", "import", "--db", str(tmp_path / "c.db"), "--origin", ORIGIN, str(tmp_path / "reports"))
 
     assert done.returncode == 2
